@@ -1,0 +1,1 @@
+//! A load generator that tells the truth about latency: constant rates, intended start times, live progress.

@@ -1,0 +1,1 @@
+//! The example API that the examples share.
