@@ -1,1 +1,4 @@
-//! The example API that the examples share.
+//! What the examples share: the example API.
+#![forbid(unsafe_code)]
+
+pub mod shop;
