@@ -13,6 +13,8 @@ pub enum Unit {
     Seconds,
     /// A share from 0 to 1.
     Ratio,
+    /// Events per second; for figures that are derived, parts count totals.
+    PerSecond,
 }
 
 /// The fixed part of a metric: a part of a service declares each as a `const`.
