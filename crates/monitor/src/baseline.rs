@@ -1,6 +1,6 @@
 use perfect21_core::Unit;
 use serde::{Serialize, Serializer};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Which way is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,9 +44,9 @@ impl fmt::Display for Grade {
 #[non_exhaustive]
 pub struct Baseline {
     /// Stable name in `snake_case`.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// What people read.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// What its numbers count; values are in base units (seconds, bytes, a share of 1).
     #[serde(serialize_with = "unit_name")]
     pub unit: Unit,
@@ -82,7 +82,7 @@ impl Baseline {
         target: f64,
         excellent: f64,
     ) -> Self {
-        Self { key, title, unit, direction: Direction::Lower, target, excellent }
+        Self::new(key, title, unit, Direction::Lower, target, excellent)
     }
 
     /// A figure that should reach its target.
@@ -94,14 +94,25 @@ impl Baseline {
         target: f64,
         excellent: f64,
     ) -> Self {
-        Self { key, title, unit, direction: Direction::Higher, target, excellent }
+        Self::new(key, title, unit, Direction::Higher, target, excellent)
+    }
+
+    const fn new(
+        key: &'static str,
+        title: &'static str,
+        unit: Unit,
+        direction: Direction,
+        target: f64,
+        excellent: f64,
+    ) -> Self {
+        Self { key: Cow::Borrowed(key), title: Cow::Borrowed(title), unit, direction, target, excellent }
     }
 
     /// The same figure under another name, as when one is taken at two loads.
     #[must_use]
-    pub const fn named(mut self, key: &'static str, title: &'static str) -> Self {
-        self.key = key;
-        self.title = title;
+    pub fn named(mut self, key: impl Into<Cow<'static, str>>, title: impl Into<Cow<'static, str>>) -> Self {
+        self.key = key.into();
+        self.title = title.into();
         self
     }
 

@@ -13,6 +13,7 @@
 //! [`plain`] is what a careful axum author writes today; [`tuned`] adds the parts of Perfect21. Both serve the same
 //! [`routes`] over the same [`Repository`].
 
+mod backend;
 mod error;
 pub mod model;
 pub mod plain;
@@ -20,8 +21,7 @@ mod repository;
 mod routes;
 mod seed;
 
+pub use backend::{CONNECTIONS, Database};
 pub use error::ApiError;
-pub use repository::{
-    PostgresRepository, Queries, Repository, RepositoryError, SqliteRepository, connect_postgres, create_postgres,
-};
+pub use repository::{PostgresRepository, Queries, Repository, RepositoryError, SqliteRepository};
 pub use routes::{Shop, routes};

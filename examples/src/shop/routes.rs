@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 /// What the handlers share.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Shop {
     /// Where the data is.
     pub repository: Arc<dyn Repository>,
@@ -71,7 +72,9 @@ async fn create_user(
     Json(new): Json<NewUser>,
 ) -> Result<(StatusCode, Json<User>), ApiError> {
     if new.username.is_empty() || !new.email.contains('@') || new.password.len() < 8 {
-        return Err(ApiError::Invalid("a user needs a name, an e-mail address and a password of 8 bytes or more"));
+        return Err(ApiError::Invalid(
+            "a user needs a name, an e-mail address and a password of 8 bytes or more",
+        ));
     }
     let password = new.password.clone();
     let hash = tokio::task::spawn_blocking(move || {

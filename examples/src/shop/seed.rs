@@ -21,15 +21,30 @@ pub(super) struct SeedReview {
 pub(super) const USERS: i64 = 2000;
 
 const CATEGORIES: [&str; 16] = [
-    "armchairs", "beds", "bookcases", "carpets", "chairs", "clocks", "curtains", "desks", "lamps", "mirrors",
-    "shelves", "sofas", "stools", "tables", "vases", "wardrobes",
+    "armchairs",
+    "beds",
+    "bookcases",
+    "carpets",
+    "chairs",
+    "clocks",
+    "curtains",
+    "desks",
+    "lamps",
+    "mirrors",
+    "shelves",
+    "sofas",
+    "stools",
+    "tables",
+    "vases",
+    "wardrobes",
 ];
 const ADJECTIVES: [&str; 16] = [
-    "airy", "bold", "calm", "classic", "compact", "elegant", "folding", "handmade", "light", "modern", "plain",
-    "robust", "rustic", "slender", "solid", "soft",
+    "airy", "bold", "calm", "classic", "compact", "elegant", "folding", "handmade", "light", "modern",
+    "plain", "robust", "rustic", "slender", "solid", "soft",
 ];
 const MATERIALS: [&str; 12] = [
-    "ash", "bamboo", "beech", "brass", "cotton", "glass", "leather", "linen", "oak", "rattan", "steel", "walnut",
+    "ash", "bamboo", "beech", "brass", "cotton", "glass", "leather", "linen", "oak", "rattan", "steel",
+    "walnut",
 ];
 const SENTENCES: [&str; 14] = [
     "Made in a small workshop and finished by hand.",
@@ -48,9 +63,11 @@ const SENTENCES: [&str; 14] = [
     "The joints hold without a single screw.",
 ];
 
-/// A stateless generator (SplitMix64), so that any row can be made on its own.
+/// A stateless generator (`SplitMix64`), so that any row can be made on its own.
 fn pick(row: i64, column: u64, below: usize) -> usize {
-    let mut z = (row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(column.wrapping_mul(0xd1b5_4a32_d192_ed03));
+    let mut z = (row as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(column.wrapping_mul(0xd1b5_4a32_d192_ed03));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     usize::try_from((z ^ (z >> 31)) % below as u64).unwrap_or(0)

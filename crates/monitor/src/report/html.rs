@@ -70,8 +70,8 @@ fn scoreboard(out: &mut String, report: &Report) {
         let _ = write!(
             out,
             "<tr data-key=\"{}\"><td>{}</td><td>{}</td><td>{}</td>",
-            escape(baseline.key),
-            escape(baseline.title),
+            escape(&baseline.key),
+            escape(&baseline.title),
             quantity(baseline.target, baseline.unit),
             quantity(baseline.excellent, baseline.unit)
         );

@@ -40,7 +40,7 @@ fn scoreboard(out: &mut String, report: &Report) {
     for row in &report.rows {
         let baseline = &row.baseline;
         let mut cells = vec![
-            baseline.title.to_owned(),
+            baseline.title.to_string(),
             quantity(baseline.target, baseline.unit),
             quantity(baseline.excellent, baseline.unit),
         ];

@@ -15,7 +15,7 @@ pub(super) fn render(report: &Report) -> String {
             quantity(baseline.target, baseline.unit),
             quantity(baseline.excellent, baseline.unit)
         );
-        let mut cells = vec![baseline.title.to_owned(), bounds];
+        let mut cells = vec![baseline.title.to_string(), bounds];
         cells.extend(row.measured.iter().enumerate().map(|(subject, measured)| match measured {
             Measured::Value(value) => format!("{}  {}", quantity(*value, baseline.unit), row.grade(subject)),
             Measured::NoData(_) => "no data".to_owned(),

@@ -3,7 +3,8 @@
 mod postgres;
 mod sqlite;
 
-pub use postgres::{PostgresRepository, Queries, connect as connect_postgres, create as create_postgres};
+pub use postgres::{PostgresRepository, Queries};
+pub(super) use postgres::{connect as connect_postgres, create as create_postgres};
 pub use sqlite::SqliteRepository;
 
 use super::model::{NewUser, ProductPage, RatingCount, User};
@@ -57,7 +58,7 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
-    fn database(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(super) fn database(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Database(error.into())
     }
 }

@@ -66,10 +66,7 @@ impl<Q: Queries> PostgresRepository<Q> {
 }
 
 /// Writes the demo shop of so many products into the schema `perfect21_shop`, which is made anew.
-///
-/// # Errors
-/// If the server refuses it.
-pub async fn create(client: &Client, products: i64) -> Result<(), tokio_postgres::Error> {
+pub(in crate::shop) async fn create(client: &Client, products: i64) -> Result<(), tokio_postgres::Error> {
     client.batch_execute("DROP SCHEMA IF EXISTS perfect21_shop CASCADE").await?;
     client.batch_execute(SCHEMA).await?;
     let mut rows = String::new();
@@ -97,10 +94,9 @@ async fn copy(client: &Client, into: &str, rows: &mut String) -> Result<(), toki
 }
 
 /// Opens a connection and runs its first statement, as a pool does when it grows.
-///
-/// # Errors
-/// If the server is not reached or refuses the connection.
-pub async fn connect(config: &tokio_postgres::Config) -> Result<Client, tokio_postgres::Error> {
+pub(in crate::shop) async fn connect(
+    config: &tokio_postgres::Config,
+) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(connection);
     client.simple_query("SELECT 1").await?;
@@ -134,7 +130,8 @@ impl<Q: Queries> Repository for PostgresRepository<Q> {
         };
         let reviews = "SELECT u.username, r.rating, r.body FROM reviews r JOIN users u ON u.id = r.user_id
                        WHERE r.product_id = $1 ORDER BY r.id DESC LIMIT 5";
-        let related = "SELECT id, name, price_cents FROM products WHERE category = $1 AND id > $2 ORDER BY id LIMIT 4";
+        let related =
+            "SELECT id, name, price_cents FROM products WHERE category = $1 AND id > $2 ORDER BY id LIMIT 4";
         let reviews = self.pool.query(reviews, &[&id]).await?;
         let related = self.pool.query(related, &[&product.category, &id]).await?;
         Ok(Some(ProductPage {
@@ -179,12 +176,14 @@ impl<Q: Queries> Repository for PostgresRepository<Q> {
     }
 
     async fn end_session(&self, token: &str) -> Result<bool, RepositoryError> {
-        let rows = self.pool.query("DELETE FROM sessions WHERE token = $1 RETURNING token", &[&token]).await?;
+        let rows =
+            self.pool.query("DELETE FROM sessions WHERE token = $1 RETURNING token", &[&token]).await?;
         Ok(!rows.is_empty())
     }
 
     async fn rating_counts(&self) -> Result<Vec<RatingCount>, RepositoryError> {
-        let select = "SELECT p.category, r.rating, count(*) FROM reviews r JOIN products p ON p.id = r.product_id
+        let select =
+            "SELECT p.category, r.rating, count(*) FROM reviews r JOIN products p ON p.id = r.product_id
                       GROUP BY 1, 2 ORDER BY 1, 2";
         let rows = self.pool.query(select, &[]).await?;
         let count = |row: &Row| RatingCount { category: row.get(0), rating: row.get(1), count: row.get(2) };

@@ -56,7 +56,8 @@ impl SqliteRepository {
     /// If the file is no database.
     pub fn connect(file: &Path) -> Result<(), RepositoryError> {
         let connection = Connection::open(file).map_err(RepositoryError::database)?;
-        let first: Result<i64, _> = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0));
+        let first: Result<i64, _> =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0));
         first.map(drop).map_err(RepositoryError::database)
     }
 
@@ -151,7 +152,9 @@ impl Repository for SqliteRepository {
 
     async fn user(&self, id: i64) -> Result<Option<User>, RepositoryError> {
         self.call(move |c| {
-            c.prepare_cached("SELECT id, username, email FROM users WHERE id = ?1")?.query_row([id], user).optional()
+            c.prepare_cached("SELECT id, username, email FROM users WHERE id = ?1")?
+                .query_row([id], user)
+                .optional()
         })
         .await
     }
@@ -201,8 +204,10 @@ impl Repository for SqliteRepository {
 
     async fn end_session(&self, token: &str) -> Result<bool, RepositoryError> {
         let token = token.to_owned();
-        self.call(move |c| c.prepare_cached("DELETE FROM sessions WHERE token = ?1")?.execute([token]).map(|n| n > 0))
-            .await
+        self.call(move |c| {
+            c.prepare_cached("DELETE FROM sessions WHERE token = ?1")?.execute([token]).map(|n| n > 0)
+        })
+        .await
     }
 
     async fn rating_counts(&self) -> Result<Vec<RatingCount>, RepositoryError> {
@@ -211,7 +216,9 @@ impl Repository for SqliteRepository {
                 "SELECT p.category, r.rating, count(*) FROM reviews r JOIN products p ON p.id = r.product_id
                  GROUP BY 1, 2 ORDER BY 1, 2",
             )?
-            .query_map([], |row| Ok(RatingCount { category: row.get(0)?, rating: row.get(1)?, count: row.get(2)? }))?
+            .query_map([], |row| {
+                Ok(RatingCount { category: row.get(0)?, rating: row.get(1)?, count: row.get(2)? })
+            })?
             .collect()
         })
         .await

@@ -1,0 +1,122 @@
+//! One service, in this process.
+
+use crate::{
+    args::{Kind, ServeOptions, Server},
+    database, print, sentence,
+    trace::Trace,
+};
+use axum::{Router, serve::ListenerExt};
+use perfect21_examples::shop::{Database, plain};
+use serde::{Deserialize, Serialize};
+use std::{
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// The guide's probe: so many connects.
+const CONNECTS: usize = 10;
+/// Answers under way get so long to finish.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What a service tells its parent once it listens.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ready {
+    pub address: SocketAddr,
+    /// How long each of ten fresh connections to the database took, first statement included.
+    pub connects: Vec<Duration>,
+}
+
+pub(crate) async fn run(options: ServeOptions) -> Result<ExitCode, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(|error| {
+        format!("cannot listen on 127.0.0.1:{}: {error}; choose another with --port", options.port)
+    })?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    if options.child {
+        let database = child_database(&options)?;
+        let connects = time_connects(&database).await?;
+        let service = service(options.kind, &database, redis_url(&options)).await?;
+        let ready = serde_json::to_string(&Ready { address, connects }).map_err(|error| error.to_string())?;
+        print(&ready);
+        return serve(listener, service, stdin_closed()).await;
+    }
+    let pages = Trace::read(None)?.pages;
+    let backends = database::prepare(&options.postgres, &options.redis, pages).await?;
+    let redis = backends.arguments.iter().find_map(|argument| argument.strip_prefix("--redis="));
+    let service = service(options.kind, &backends.database, redis.map(str::to_owned)).await?;
+    print(&format!(
+        "The {} service listens on http://{address} (database: {}, cache: {}); Ctrl-C ends it.\nTry http://{address}/api/products/1",
+        options.kind.name(),
+        backends.database_kind,
+        if options.kind == Kind::Tuned { backends.cache_kind } else { "none" }
+    ));
+    let ended = serve(listener, service, async { drop(tokio::signal::ctrl_c().await) }).await;
+    backends.remove().await?;
+    ended
+}
+
+fn child_database(options: &ServeOptions) -> Result<Database, String> {
+    match (&options.sqlite, &options.postgres) {
+        (Some(file), _) => Ok(Database::Sqlite(file.clone())),
+        (None, Server::Url(url)) => {
+            url.parse().map_err(|error| sentence(&error as &perfect21_examples::shop::RepositoryError))
+        }
+        _ => Err("--child needs --sqlite=FILE or --postgres=URL".to_owned()),
+    }
+}
+
+fn redis_url(options: &ServeOptions) -> Option<String> {
+    match &options.redis {
+        Server::Url(url) => Some(url.clone()),
+        _ => None,
+    }
+}
+
+async fn service(kind: Kind, database: &Database, redis: Option<String>) -> Result<Router, String> {
+    let _ = redis;
+    match kind {
+        Kind::Plain => Ok(plain::service(database.repository().map_err(|error| sentence(&error))?)),
+        Kind::Tuned => Ok(plain::service(database.repository().map_err(|error| sentence(&error))?)),
+    }
+}
+
+async fn time_connects(database: &Database) -> Result<Vec<Duration>, String> {
+    let mut connects = Vec::with_capacity(CONNECTS);
+    for _ in 0..CONNECTS {
+        let start = Instant::now();
+        database.connect().await.map_err(|error| sentence(&error))?;
+        connects.push(start.elapsed());
+    }
+    Ok(connects)
+}
+
+async fn serve(
+    listener: TcpListener,
+    service: Router,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<ExitCode, String> {
+    let (ending, ended) = oneshot::channel();
+    // Small answers must not wait for the client's acknowledgement.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        end.await;
+        let _ = ending.send(());
+    });
+    tokio::select! {
+        served = server => served.map_err(|error| format!("the service ended: {error}"))?,
+        () = async { let _ = ended.await; tokio::time::sleep(GRACE).await } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Resolves when the parent closes the pipe or is gone, so that no service outlives it.
+fn stdin_closed() -> impl Future<Output = ()> + Send + 'static {
+    let (closing, closed) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = closing.send(());
+    });
+    async { drop(closed.await) }
+}
