@@ -1,0 +1,29 @@
+//! Limits that hold under overload: a bounded queue, typed rejections, nothing lost.
+//!
+//! A [`Limit`] lets so many things run at once. What comes on top waits in a queue that is bounded in length and in
+//! time, in order of arrival; what does not fit is refused at once, which costs less than serving it too late.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use perfect21_concurrency::Limit;
+//! use std::time::Duration;
+//!
+//! let limit = Limit::builder(100).max_queue(500).max_wait(Duration::from_secs(1)).build()?;
+//! let answer = limit.run(async { 42 }).await?;
+//! assert_eq!(answer, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For HTTP services the same limit is a tower layer: [`Limit::layer`].
+#![forbid(unsafe_code)]
+
+mod limit;
+
+pub use limit::{
+    Limit, LimitBuilder, LimitFuture, LimitLayer, LimitService, Limited, Permit, Rejected, Stats,
+};
+
+/// Floor-0 items in this crate's signatures.
+pub use perfect21_core::{ConfigError, Observe};
