@@ -1,0 +1,109 @@
+//! The pool against a real server: bounds, lost futures, outages.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use perfect21_db_stats::{ErrorKind, Pool, PoolBuilder};
+use perfect21_test_support::postgres::Postgres;
+use std::{error::Error, time::Duration};
+
+fn pool(server: &Postgres) -> PoolBuilder {
+    Pool::builder(server.url().parse().unwrap()).max_size(2).wait_timeout(Duration::from_millis(200))
+}
+
+/// Polls until it holds; a state that never comes fails with what was last seen.
+async fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl AsyncFnMut() -> (bool, T)) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let (holds, seen) = look().await;
+        if holds {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "not within 20 s: {what}; last seen: {seen:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_statement_is_cancelled_and_its_connection_never_handed_on() {
+    let server = Postgres::start().unwrap();
+    let pool = pool(&server).max_size(1).build().unwrap();
+    let mut connection = pool.get().await.unwrap();
+    let slow = connection.query("SELECT pg_sleep(600)", &[]);
+    assert!(tokio::time::timeout(Duration::from_millis(100), slow).await.is_err());
+    drop(connection);
+
+    // The only place is free at once, and its connection answers.
+    let rows = pool.get().await.unwrap().query("SELECT 7", &[]).await.unwrap();
+    assert_eq!(rows[0].get::<_, i32>(0), 7);
+    eventually("the server ends the statement", async || {
+        let running =
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND state = 'active'
+                       AND pid <> pg_backend_pid()";
+        let rows = pool.get().await.unwrap().query(running, &[]).await.unwrap();
+        let running: i64 = rows[0].get(0);
+        (running == 0, running)
+    })
+    .await;
+    let slow = pool.statements().slowest(100).into_iter().find(|s| s.sql == "SELECT pg_sleep(600)").unwrap();
+    assert_eq!((slow.calls, slow.cancelled), (0, 1));
+}
+
+#[tokio::test]
+async fn exhausted_unreachable_and_refused_are_told_apart() {
+    let server = Postgres::start().unwrap();
+    let pool = pool(&server).build().unwrap();
+    let held = [pool.get().await.unwrap(), pool.get().await.unwrap()];
+    let error = pool.get().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exhausted);
+    assert_eq!(error.to_string(), "all 2 connections were in use for 200ms");
+    assert_eq!(pool.stats().exhausted, 1);
+    drop(held);
+
+    let error = pool.get().await.unwrap().query("SELECT nonsense", &[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Statement);
+    assert_eq!(error.code().unwrap().code(), "42703");
+    assert!(!error.to_string().contains(&error.source().unwrap().to_string()), "the cause is printed once");
+
+    server.kill().unwrap();
+    eventually("the loss is seen", async || match pool.get().await {
+        Ok(mut connection) => (false, format!("{:?}", connection.query("SELECT 1", &[]).await.err())),
+        Err(error) => (error.kind() == ErrorKind::Unreachable, error.to_string()),
+    })
+    .await;
+    assert!(pool.stats().connects_failed > 0);
+
+    server.restart().unwrap();
+    let rows = pool.get().await.unwrap().query("SELECT 1", &[]).await.unwrap();
+    assert_eq!(rows.len(), 1, "the pool works again");
+}
+
+#[tokio::test]
+async fn fill_opens_min_idle_and_sessions_have_their_settings() {
+    let server = Postgres::start().unwrap();
+    let pool = pool(&server).min_idle(2).statement_timeout(Duration::from_secs(7)).build().unwrap();
+    pool.fill().await.unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.size, stats.idle, stats.connects.count()), (2, 2, 2));
+    let settings = "SELECT current_setting('jit'), current_setting('statement_timeout')";
+    let rows = pool.get().await.unwrap().query(settings, &[]).await.unwrap();
+    assert_eq!((rows[0].get(0), rows[0].get(1)), ("off", "7s"));
+}
+
+#[test]
+fn settings_are_checked_where_it_is_built() {
+    let builder = || Pool::builder("host=localhost".parse().unwrap());
+    for (builder, message) in [
+        (builder().max_size(0), "max_size = 0: must be at least 1"),
+        (builder().max_statements(0), "max_statements = 0: must be at least 1"),
+        (builder().min_idle(21), "min_idle = 21: must not be above max_size = 20"),
+        (builder().wait_timeout(Duration::ZERO), "wait_timeout = 0ns: must be at least 1 ms"),
+    ] {
+        assert_eq!(builder.build().unwrap_err().to_string(), message);
+    }
+}
+
+#[test]
+fn handles_cross_threads() {
+    fn check<T: Clone + Send + Sync + 'static>() {}
+    check::<Pool>();
+    check::<perfect21_db_stats::Statements>();
+}
