@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "linux")]
+mod stat;
 
 #[cfg(not(target_os = "linux"))]
 pub use crate::other::Process;
