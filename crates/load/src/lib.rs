@@ -28,7 +28,7 @@
 //! A run has one thread, named `perfect21-load`, and up to 60 000 connections to one address, all opened before the
 //! first request; fewer are an error. It speaks HTTP/1.1 without TLS, sends GET and HEAD, and follows no redirect.
 //! Bodies are counted, not kept. Memory does not grow with the number of requests: about 1.2 MiB for histograms and
-//! log, a kilobyte for each connection, and the request list. After the first requests none allocates.
+//! log, two kilobytes for each connection, and the request list. After the first requests none allocates.
 //!
 //! Intended times are kept to some ten microseconds on Linux, by a timer of the kernel's; elsewhere tokio's timer adds
 //! up to a millisecond to latencies in open mode.

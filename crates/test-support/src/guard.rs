@@ -115,6 +115,20 @@ impl Guard {
         }
     }
 
+    /// Runs the command to its end, for one that is no server.
+    pub(crate) fn run(&self) -> Result<(), Error> {
+        let mut shell = self.shell();
+        self.ask(&mut shell, "start")?;
+        let ended = wait::until(&format!("the end of {}", self.server), || {
+            match self.ask(&mut shell, "status").as_deref() {
+                Ok("running") => Err(self.log_end(0)),
+                Ok(ended) => Ok(Ok(ended == "exited 0")),
+                Err(_) => Ok(Err(Error::GuardGone { server: self.server })),
+            }
+        })??;
+        if ended { Ok(()) } else { Err(Error::Failed { what: self.server.into(), log: self.log_end(0) }) }
+    }
+
     /// Ends the server with `signal`, with KILL when it has not ended after the grace; the directory stays.
     pub(crate) fn stop(&self, signal: &str) -> Result<(), Error> {
         let mut shell = self.shell();

@@ -52,7 +52,10 @@ while read -r word how limit; do
         echo stopped
         ;;
     status)
-        if alive; then echo running; else echo exited; fi
+        if alive; then echo running; else
+            wait "$pid"
+            echo "exited $?"
+        fi
         ;;
     esac
 done

@@ -28,10 +28,10 @@
 //!
 //! | | start | at rest |
 //! |---|---|---|
-//! | [`postgres::Postgres`] | ~0.4 s (the first one of a version makes the template: ~2 s) | ~40 MB of disk |
-//! | [`redis::Redis`] | ~0.05 s | ~10 MB of memory |
-//! | [`redis::Cluster`] | ~2.5 s | six servers |
-//! | [`redis::Sentinel`] | ~1.5 s | two servers, three sentinels |
+//! | [`postgres::Postgres`] | ~0.2 s, a few times that on a busy machine (a version's first makes the template: ~2 s) | ~30 MB of disk |
+//! | [`redis::Redis`] | ~0.02 s | ~10 MB of memory |
+//! | [`redis::Cluster`] | ~2.1 s | six servers |
+//! | [`redis::Sentinel`] | ~0.1 s | two servers, three sentinels |
 //! | [`fault::Proxy`] | < 1 ms | one thread, at most 256 connections, 256 KiB each way |
 //!
 //! A start gives up after 30 seconds with the end of the server's log in its error. The servers come from

@@ -3,7 +3,10 @@
 
 mod common;
 
-use std::process::{Child, ChildStdin, Command};
+use std::{
+    os::unix::process::CommandExt,
+    process::{Child, ChildStdin, Command},
+};
 
 use common::{Held, helper, holder, is_helper};
 use perfect21_test_support::{postgres::Postgres, redis::Redis};
@@ -22,12 +25,13 @@ fn helper_process() {
     common::wait_for_parent();
 }
 
-fn signal(name: &str, pid: u32) {
-    assert!(Command::new("kill").args(["-s", name, "--", &pid.to_string()]).status().unwrap().success());
+fn signal(name: &str, target: &impl ToString) {
+    assert!(Command::new("kill").args(["-s", name, "--", &target.to_string()]).status().unwrap().success());
 }
 
 fn end_by(end: impl FnOnce(&mut Child, ChildStdin, &[Held])) {
-    let (mut child, input, held) = holder(&mut helper(), 2);
+    // In a process group of its own, as a shell starts it.
+    let (mut child, input, held) = holder(helper().process_group(0), 2);
     for server in &held {
         assert!(common::is_alive(server.pid) && server.dir.is_dir());
     }
@@ -45,7 +49,12 @@ fn a_killed_process_leaves_nothing() {
 
 #[test]
 fn a_terminated_process_leaves_nothing() {
-    end_by(|child, _input, _| signal("TERM", child.id()));
+    end_by(|child, _input, _| signal("TERM", &child.id()));
+}
+
+#[test]
+fn a_ctrl_c_at_the_terminal_leaves_nothing() {
+    end_by(|child, _input, _| signal("INT", &-i64::from(child.id())));
 }
 
 #[test]
@@ -61,8 +70,8 @@ fn a_terminated_guard_takes_its_server_along() {
     end_by(|child, _input, held| {
         for server in held {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid)).unwrap();
-            let guard = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-            signal("TERM", guard);
+            let guard = stat.rsplit(") ").next().unwrap().split(' ').nth(1).unwrap().to_owned();
+            signal("TERM", &guard);
             common::wait_until_gone(server.pid, server.port, &server.dir);
         }
         child.kill().unwrap();
@@ -73,7 +82,7 @@ fn a_terminated_guard_takes_its_server_along() {
 fn a_server_that_died_by_itself_is_cleaned_up_after() {
     end_by(|child, _input, held| {
         for server in held {
-            signal("KILL", server.pid);
+            signal("KILL", &server.pid);
         }
         child.kill().unwrap();
     });

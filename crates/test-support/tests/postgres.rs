@@ -120,7 +120,7 @@ fn processes_that_need_the_template_at_once_make_it_once() {
         command
     };
     let helpers: Vec<_> = thread::scope(|scope| {
-        let started: Vec<_> = (0..3).map(|_| scope.spawn(|| common::holder(&mut start(), 1))).collect();
+        let started: Vec<_> = (0..2).map(|_| scope.spawn(|| common::holder(&mut start(), 1))).collect();
         started.into_iter().map(|helper| helper.join().unwrap()).collect()
     });
     let names = || -> Vec<_> {

@@ -20,7 +20,7 @@ pub struct HostBuilder {
 
 impl HostBuilder {
     pub(crate) fn new() -> Self {
-        Self { root: "/".into(), disk: "/".into(), clock: Arc::new(SystemClock::default()) }
+        Self { root: "/".into(), disk: "/".into(), clock: Arc::new(SystemClock) }
     }
 
     /// Where `/proc` and `/sys` are read: `/` unless set. A container that watches its host mounts the host's files

@@ -35,6 +35,10 @@ pub(super) async fn open(address: SocketAddr, timeout: Duration) -> io::Result<T
             return Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {timeout:?}")));
         }
     };
+    // Where nobody listens any more the system may pick the server's own port for our end, and join it to itself.
+    if stream.local_addr()? == address {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -36,19 +36,6 @@ impl Owner {
         }
     }
 
-    /// A command that runs as this owner.
-    pub(super) fn command(self, program: &Path) -> Command {
-        let mut words = self.prefix().into_iter();
-        match words.next() {
-            Some(first) => {
-                let mut command = Command::new(first);
-                command.args(words).arg(program);
-                command
-            }
-            None => Command::new(program),
-        }
-    }
-
     pub(super) fn give(self, path: &Path) -> Result<(), Error> {
         match self.group {
             Some(group) => chown(path, Some(self.uid), Some(group))

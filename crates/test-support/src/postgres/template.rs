@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{binaries::Binaries, owner::Owner};
-use crate::Error;
+use crate::{Error, guard::Guard};
 
 const INITDB: [&str; 7] = [
     "--username=postgres",
@@ -50,15 +50,19 @@ pub(super) fn find_or_make(binaries: &Binaries, owner: Owner) -> Result<PathBuf,
 }
 
 fn make(template: &Path, binaries: &Binaries, owner: Owner) -> Result<(), Error> {
-    // The server's user need not be able to write, or even search, the target directory.
-    let scratch = tempfile::Builder::new()
-        .prefix("p21-initdb-")
-        .tempdir()
-        .map_err(Error::io("make a directory for initdb"))?;
-    owner.give(scratch.path())?;
-    let data = scratch.path().join("data");
-    let mut initdb = owner.command(&binaries.dir.join("initdb"));
-    run(initdb.args(INITDB).arg(&data).env("HOME", scratch.path()).current_dir("/"))?;
+    // Not in the target directory, which the server's user need not be able to search. Guarded as a server is, so
+    // that a process killed in here leaves nothing.
+    let program = binaries.dir.join("initdb");
+    let scratch = Guard::new("initdb", "KILL", |dir| {
+        let mut words = owner.prefix();
+        words.push(program.into());
+        words.extend(INITDB.map(Into::into));
+        words.push(dir.join("data").into());
+        words
+    })?;
+    owner.give(scratch.dir())?;
+    scratch.run()?;
+    let data = scratch.dir().join("data");
 
     let config = data.join("postgresql.conf");
     let mut text = fs::read_to_string(&config).map_err(Error::io("read initdb's postgresql.conf"))?;
@@ -70,7 +74,8 @@ fn make(template: &Path, binaries: &Binaries, owner: Owner) -> Result<(), Error>
         // Left by a process that was killed here; the lock says that it is gone.
         fs::remove_dir_all(&part).map_err(Error::io(format!("remove {}", part.display())))?;
     }
-    copy(&data, &part)?;
+    // A third of it is zeros, most of them in the first segment of the log; copies keep the holes.
+    run(Command::new("cp").args(["-a", "--sparse=always"]).arg(&data).arg(&part))?;
     fs::rename(&part, template).map_err(Error::io(format!("name {}", template.display())))
 }
 

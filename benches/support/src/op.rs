@@ -1,0 +1,80 @@
+use std::{fmt, hint::black_box};
+
+/// Does an operation so many times.
+pub(crate) type Work = Box<dyn FnMut(u64)>;
+
+/// An operation that is measured: made once, set up on each thread that takes part, then done many times in a loop.
+pub struct Op {
+    set_up: Box<dyn Fn() -> Work + Send + Sync>,
+}
+
+impl Op {
+    /// An operation with state of its own on each thread: `set_up` runs there and gives back what does the operation
+    /// so many times. What it is done to is shared by the threads if `set_up` captures it.
+    ///
+    /// ```
+    /// use perfect21_bench_support::Op;
+    ///
+    /// let mut push = Op::with_state(|| {
+    ///     let mut list = Vec::new();
+    ///     move |times| (0..times).for_each(|n| list.push(n))
+    /// });
+    /// push.on_this_thread()(1_000);
+    /// ```
+    #[must_use]
+    pub fn with_state<F, W>(set_up: F) -> Self
+    where
+        F: Fn() -> W + Send + Sync + 'static,
+        W: FnMut(u64) + 'static,
+    {
+        Self { set_up: Box::new(move || Box::new(set_up())) }
+    }
+
+    /// An operation without such state: `once` is called with 0, 1, 2, … on each thread.
+    #[must_use]
+    pub fn each<F, R>(once: F) -> Self
+    where
+        F: Fn(u64) -> R + Send + Sync + 'static,
+    {
+        let once = std::sync::Arc::new(once);
+        Self::with_state(move || {
+            let once = std::sync::Arc::clone(&once);
+            move |times| {
+                let once = &*once;
+                for n in 0..times {
+                    black_box(once(n));
+                }
+            }
+        })
+    }
+
+    /// Sets the operation up on the calling thread: for a criterion bench of the same operation.
+    #[must_use]
+    pub fn on_this_thread(&self) -> Box<dyn FnMut(u64)> {
+        (self.set_up)()
+    }
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Op").finish_non_exhaustive()
+    }
+}
+
+/// Our operation and the peer's, on so many threads at once.
+#[derive(Debug)]
+pub struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) threads: usize,
+    pub(crate) ours: Op,
+    pub(crate) peer: &'static str,
+    pub(crate) theirs: Op,
+}
+
+impl Case {
+    /// Pairs our operation with a peer's; `name` and `peer` together find its target.
+    #[must_use]
+    pub fn new(name: &'static str, threads: usize, ours: Op, peer: &'static str, theirs: Op) -> Self {
+        Self { name, threads: threads.max(1), ours, peer, theirs }
+    }
+}
