@@ -2,6 +2,7 @@
 
 use crate::{args::Server, sentence};
 use perfect21_examples::shop::Database;
+use perfect21_redis_cache::RedisCache;
 use perfect21_test_support::{postgres::Postgres, redis::Redis};
 use std::{fmt::Display, path::PathBuf, time::Duration};
 use tempfile::TempDir;
@@ -41,6 +42,8 @@ pub(crate) async fn prepare(postgres: &Server, redis: &Server, pages: usize) -> 
         Server::Url(url) => postgres_at(url, "PostgreSQL (yours)")?,
     };
     if let Some(url) = redis_url {
+        let reached = RedisCache::builder(&url).connect().await;
+        reached.map_err(|error| format!("Redis at {}: {}", without_password(&url), sentence(&error)))?;
         backends.cache_kind = if redis_server.is_some() { "Redis (private)" } else { "Redis (yours)" };
         backends.arguments.push(format!("--redis={url}"));
         backends._redis = redis_server;
@@ -111,5 +114,13 @@ async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(start).await {
         Ok(started) => started.map_err(|error| sentence(&error)),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
     }
 }

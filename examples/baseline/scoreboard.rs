@@ -46,8 +46,7 @@ pub(crate) fn report(options: &Options, backends: &Backends, trace: &Trace, meas
 }
 
 fn cut_short(measured: &[Measured]) -> Option<String> {
-    let reason = measured.iter().find_map(|service| service.cut_short.clone());
-    reason.or_else(|| (measured.len() < 2).then(|| "stopped by Ctrl-C before all was measured".to_owned()))
+    measured.iter().find_map(|service| service.cut_short.clone())
 }
 
 /// Key and title endings of the latency rows, and the rate they are taken at.

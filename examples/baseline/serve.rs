@@ -6,7 +6,8 @@ use crate::{
     trace::Trace,
 };
 use axum::{Router, serve::ListenerExt};
-use perfect21_examples::shop::{Database, plain};
+use perfect21_examples::shop::{Database, plain, tuned};
+use perfect21_redis_cache::RedisCache;
 use serde::{Deserialize, Serialize};
 use std::{
     io::Read as _,
@@ -15,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, sync::oneshot};
+use uuid::Uuid;
 
 /// The guide's probe: so many connects.
 const CONNECTS: usize = 10;
@@ -75,10 +77,23 @@ fn redis_url(options: &ServeOptions) -> Option<String> {
 }
 
 async fn service(kind: Kind, database: &Database, redis: Option<String>) -> Result<Router, String> {
-    let _ = redis;
     match kind {
         Kind::Plain => Ok(plain::service(database.repository().map_err(|error| sentence(&error))?)),
-        Kind::Tuned => Ok(plain::service(database.repository().map_err(|error| sentence(&error))?)),
+        Kind::Tuned => {
+            let cache = cache(redis).await?;
+            tuned::service(database, &cache).await.map_err(|error| sentence(&error))
+        }
+    }
+}
+
+/// Under a name of its own, so that the first pass is cold however often the main job runs.
+async fn cache(redis: Option<String>) -> Result<RedisCache, String> {
+    let namespace = format!("perfect21-baseline-{}", Uuid::new_v4().simple());
+    match redis {
+        Some(url) => {
+            RedisCache::builder(url).namespace(namespace).connect().await.map_err(|error| sentence(&error))
+        }
+        None => RedisCache::in_memory().namespace(namespace).build().map_err(|error| sentence(&error)),
     }
 }
 

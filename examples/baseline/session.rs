@@ -49,8 +49,9 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, String> {
     let backends = database::prepare(&options.postgres, &options.redis, trace.pages).await?;
     let mut measured = Vec::new();
     for kind in [Kind::Plain, Kind::Tuned] {
-        if !interrupt.happened() {
-            measured.push(measure(kind, &options, &backends, &trace, &interrupt).await?);
+        measured.push(measure(kind, &options, &backends, &trace, &interrupt).await?);
+        if measured.iter().any(|service| service.cut_short.is_some()) {
+            break;
         }
     }
     let report = scoreboard::report(&options, &backends, &trace, &measured);

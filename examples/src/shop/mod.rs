@@ -20,6 +20,7 @@ pub mod plain;
 mod repository;
 mod routes;
 mod seed;
+pub mod tuned;
 
 pub use backend::{CONNECTIONS, Database};
 pub use error::ApiError;

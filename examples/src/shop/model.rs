@@ -97,7 +97,7 @@ pub struct Related {
 }
 
 /// How many reviews of a category gave a rating.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RatingCount {
     /// The category.

@@ -9,7 +9,11 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::Passw
 use axum::{
     Json, Router,
     extract::{FromRequestParts, Path, State},
-    http::{StatusCode, header::AUTHORIZATION, request::Parts},
+    http::{
+        HeaderName, StatusCode,
+        header::{AUTHORIZATION, CACHE_CONTROL},
+        request::Parts,
+    },
     routing::{get, post},
 };
 use serde_json::{Value, json};
@@ -52,14 +56,24 @@ async fn auth_health(State(shop): State<Shop>) -> Result<Json<Value>, ApiError> 
     Ok(Json(json!({ "status": "healthy", "database": shop.repository.database() })))
 }
 
-async fn product_page(State(shop): State<Shop>, Path(id): Path<i64>) -> Result<Json<ProductPage>, ApiError> {
-    let page = shop.repository.product_page(id).await?;
-    page.map(Json).ok_or(ApiError::NotFound("product"))
+/// Pages and reports are the same for everyone, and may be five minutes old.
+type Public<T> = ([(HeaderName, &'static str); 1], Json<T>);
+
+fn public<T>(body: T) -> Public<T> {
+    ([(CACHE_CONTROL, "public, max-age=300")], Json(body))
 }
 
-async fn ratings(State(shop): State<Shop>) -> Result<Json<Vec<CategoryRatings>>, ApiError> {
+async fn product_page(
+    State(shop): State<Shop>,
+    Path(id): Path<i64>,
+) -> Result<Public<ProductPage>, ApiError> {
+    let page = shop.repository.product_page(id).await?;
+    page.map(public).ok_or(ApiError::NotFound("product"))
+}
+
+async fn ratings(State(shop): State<Shop>) -> Result<Public<Vec<CategoryRatings>>, ApiError> {
     let counts = shop.repository.rating_counts().await?;
-    Ok(Json(CategoryRatings::compute(&counts)))
+    Ok(public(CategoryRatings::compute(&counts)))
 }
 
 async fn user(State(shop): State<Shop>, Path(id): Path<i64>) -> Result<Json<User>, ApiError> {

@@ -4,7 +4,7 @@ mod postgres;
 mod sqlite;
 
 pub use postgres::{PostgresRepository, Queries};
-pub(super) use postgres::{connect as connect_postgres, create as create_postgres};
+pub(super) use postgres::{connect as connect_postgres, create as create_postgres, failed};
 pub use sqlite::SqliteRepository;
 
 use super::model::{NewUser, ProductPage, RatingCount, User};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::body::Bytes;
 use deadpool_postgres::Pool;
 use futures_util::SinkExt;
-use std::{fmt::Write as _, pin::pin};
+use std::{error::Error, fmt::Write as _, pin::pin};
 use tokio_postgres::{Client, NoTls, Row, error::SqlState, types::ToSql};
 
 /// A pool that runs one prepared statement: the only thing the repository asks of it.
@@ -21,14 +21,21 @@ pub trait Queries: Send + Sync {
 impl Queries for Pool {
     async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, RepositoryError> {
         let client = self.get().await.map_err(RepositoryError::database)?;
-        let statement = client.prepare_cached(sql).await.map_err(failed)?;
-        client.query(&statement, params).await.map_err(failed)
+        let statement = client.prepare_cached(sql).await.map_err(RepositoryError::database)?;
+        client.query(&statement, params).await.map_err(|error| match error.code().cloned() {
+            Some(code) => failed(&code, error),
+            None => RepositoryError::database(error),
+        })
     }
 }
 
-pub(in crate::shop) fn failed(error: tokio_postgres::Error) -> RepositoryError {
-    match error.code() {
-        Some(code) if *code == SqlState::UNIQUE_VIOLATION => RepositoryError::Conflict,
+/// A name that is taken is the user's affair; everything else is the database's.
+pub(in crate::shop) fn failed(
+    code: &SqlState,
+    error: impl Into<Box<dyn Error + Send + Sync>>,
+) -> RepositoryError {
+    match *code {
+        SqlState::UNIQUE_VIOLATION => RepositoryError::Conflict,
         _ => RepositoryError::database(error),
     }
 }

@@ -1,0 +1,71 @@
+//! A typed cache over Redis, or over memory with the same semantics, that swallows no error.
+//!
+//! ```
+//! use perfect21_redis_cache::{Cache, LoadError, RedisCache};
+//! use serde::{Deserialize, Serialize};
+//! use std::{io, time::Duration};
+//!
+//! #[derive(Debug, Clone, Serialize, Deserialize)]
+//! struct Product {
+//!     name: String,
+//!     cents: u64,
+//! }
+//!
+//! async fn read_product(id: u64) -> io::Result<Product> {
+//!     Ok(Product { name: format!("product {id}"), cents: 999 })
+//! }
+//!
+//! async fn product(cache: &Cache<u64, Product>, id: u64) -> Result<Product, LoadError<io::Error>> {
+//!     cache.get_or_load(&id, || read_product(id)).await
+//! }
+//!
+//! // RedisCache::builder("redis://127.0.0.1:6379/0").namespace("shop").connect().await? for a server.
+//! let redis = RedisCache::in_memory().namespace("shop").build()?;
+//! let products = redis.typed::<u64, Product>("product").ttl(Duration::from_secs(600)).build()?;
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! assert_eq!(product(&products, 17).await?.cents, 999); // under `shop:product:17` from now on
+//! # Ok::<(), LoadError<io::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it promises
+//! - No call waits longer than its `command_timeout`, except for the user's own load. While the connection is known to
+//!   be down, calls fail at once. No write is kept to be sent after an outage.
+//! - Every error is typed and counted; an [`ErrorPolicy`] says whether a failed read is an error or a miss. A failed
+//!   write is always an error.
+//! - Bytes that are not a whole value of this crate are a counted miss, whatever they are.
+//! - A [`set`](Cache::set) or [`remove`](Cache::remove) during a load of the same key, in the same process, wins over
+//!   what the load brings, and completes even if its caller goes away.
+//! - Two different keys of a cache never share an entry; see [`Key`].
+//!
+//! # Costs
+//! One connection, on which commands are pipelined. A hit is one `GET`; a miss with a load is two `GET`s (the second
+//! because another load may have ended meanwhile) and one `SET`. An entry costs 12 bytes beside its JSON and its key.
+//! Not seen are writes by other processes during a load: what this process loaded is stored for its TTL then.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod cache;
+mod codec;
+mod envelope;
+mod error;
+mod fence;
+mod key;
+mod load;
+mod observe;
+mod redis_cache;
+mod stats;
+mod transport;
+mod typed;
+
+#[cfg(feature = "fred")]
+pub use builder::Builder;
+pub use builder::MemoryBuilder;
+pub use cache::Cache;
+pub use error::{Error, ErrorKind, LoadError};
+pub use key::{Key, KeyWriter};
+pub use perfect21_core::{Clock, ConfigError, Observe};
+pub use redis_cache::{Health, RedisCache};
+pub use stats::{ErrorCounts, RejectCounts, Stats};
+pub use typed::{CacheBuilder, ErrorPolicy};

@@ -1,0 +1,62 @@
+//! Whatever lies under a key of ours that is no value of ours is a counted miss.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use perfect21_redis_cache::{Cache, ErrorPolicy, RejectCounts};
+use perfect21_test_support::redis::Redis;
+
+mod support;
+use support::{Loaded, connect, numbers};
+
+#[tokio::test]
+async fn foreign_values_are_counted_misses() {
+    let server = Redis::start().unwrap();
+    let redis = connect(&server).await;
+    type Reason = fn(&RejectCounts) -> u64;
+    let cases: [(&[&str], Reason); 9] = [
+        (&["SET", "test:number:1", ""], |r| r.foreign),
+        (&["SET", "test:number:1", "17"], |r| r.foreign),
+        (&["RPUSH", "test:number:1", "a list"], |r| r.foreign),
+        (&["HSET", "test:number:1", "a", "hash"], |r| r.foreign),
+        (&["SET", "test:number:1", "P2"], |r| r.length),
+        (&["SET", "test:number:1", "P2\x02\x01\x02\0\0\0abcd17"], |r| r.version),
+        (&["SET", "test:number:1", "P2\x01\x63\x02\0\0\0abcd17"], |r| r.codec),
+        (&["SET", "test:number:1", "P2\x01\x01\x03\0\0\0abcd17"], |r| r.length),
+        (&["SET", "test:number:1", "P2\x01\x01\x02\0\0\0abcd17"], |r| r.checksum),
+    ];
+    for (command, reason) in cases {
+        server.command(&["DEL", "test:number:1"]).unwrap();
+        server.command(command).unwrap();
+        let cache: Cache<u64, u64> = redis.typed("number").on_error(ErrorPolicy::Strict).build().unwrap();
+        assert_eq!(cache.get(&1).await.unwrap(), None, "{command:?}");
+        let stats = cache.stats();
+        assert_eq!((reason(&stats.rejected), stats.rejected.total()), (1, 1), "{command:?}: {stats:?}");
+        assert_eq!((stats.misses, stats.errors.total()), (1, 0), "{command:?}");
+        assert_eq!(cache.get_or_load(&1, || async { Loaded::Ok(5) }).await.unwrap(), 5);
+        assert_eq!(cache.get(&1).await.unwrap(), Some(5), "{command:?}: a load puts it right");
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_is_a_counted_miss() {
+    let redis = support::in_memory();
+    let texts: Cache<u64, String> = redis.typed("number").build().unwrap();
+    texts.set(&1, &"seventeen".to_owned()).await.unwrap();
+    let numbers = numbers(&redis);
+    assert_eq!(numbers.get(&1).await.unwrap(), None);
+    assert_eq!(numbers.stats().rejected.wrong_type, 1);
+}
+
+#[tokio::test]
+async fn altered_bytes_are_counted_misses() {
+    let server = Redis::start().unwrap();
+    let cache = numbers(&connect(&server).await);
+    for (command, at, bytes) in [("SETRANGE", "12", "8"), ("SETRANGE", "5", "\x01"), ("APPEND", "", "x")] {
+        cache.set(&1, &17).await.unwrap();
+        let words: Vec<_> =
+            ["test:number:1", at, bytes].into_iter().filter(|word| !word.is_empty()).collect();
+        server.command(&[&[command], &words[..]].concat()).unwrap();
+        assert_eq!(cache.get(&1).await.unwrap(), None, "{command} {at}");
+    }
+    let rejected = cache.stats().rejected;
+    assert_eq!((rejected.checksum, rejected.length), (1, 2));
+}

@@ -1,0 +1,166 @@
+//! The tuned service: the same routes and database, with the parts of Perfect21 around them.
+
+use super::{
+    backend::{CONNECTIONS, Database},
+    model::{NewUser, ProductPage, RatingCount, User},
+    repository::{PostgresRepository, Queries, Repository, RepositoryError, failed},
+    routes::{Shop, routes},
+};
+use async_trait::async_trait;
+use axum::{
+    Router,
+    error_handling::HandleErrorLayer,
+    http::{StatusCode, header::RETRY_AFTER},
+    response::IntoResponse,
+};
+use perfect21_concurrency::{ConfigError, Limit, Limited};
+use perfect21_db_stats::{Error as PoolError, ErrorKind, Pool};
+use perfect21_http_perf::{ResponseCache, Timing};
+use perfect21_monitor::{Observe, Snapshot};
+use perfect21_redis_cache::{Cache, ErrorPolicy, LoadError, RedisCache};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio_postgres::{Row, types::ToSql};
+use tower::ServiceBuilder;
+use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
+
+/// What the caches may hold: all pages of the demo shop, with room.
+const PAGES: usize = 20_000;
+const CACHE_BYTES: u64 = 64 << 20;
+const TTL: Duration = Duration::from_secs(300);
+
+/// Why the tuned service cannot be put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunedError {
+    /// A part refused its settings.
+    #[error("a part refused its settings")]
+    Config(#[from] ConfigError),
+    /// The database is not reached.
+    #[error("the database is not ready")]
+    Database(#[source] PoolError),
+    /// The plain pool is not built.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}
+
+/// The API with a limit, timing, a response cache, and a data cache over a pool that is filled before the first request.
+///
+/// # Errors
+/// If a part refuses its settings, or the database is not reached.
+pub async fn service(database: &Database, cache: &RedisCache) -> Result<Router, TunedError> {
+    let mut parts: Vec<Arc<dyn Observe>> = Vec::new();
+    let repository = match database {
+        Database::Sqlite(_) => database.repository()?,
+        Database::Postgres(config) => {
+            let pool = Pool::builder((**config).clone()).max_size(CONNECTIONS).min_idle(4).build()?;
+            pool.fill().await.map_err(TunedError::Database)?;
+            parts.push(Arc::new(pool.clone()));
+            Arc::new(PostgresRepository::new(pool))
+        }
+    };
+    let cached = Cached::new(repository, cache)?;
+    let limit = Limit::builder(512).name("api").max_queue(4096).max_wait(Duration::from_secs(2)).build()?;
+    let timing = Timing::builder().build()?;
+    let responses =
+        ResponseCache::builder().name("pages").max_entries(PAGES).max_bytes(CACHE_BYTES).build()?;
+    parts.extend([
+        Arc::new(limit.clone()) as Arc<dyn Observe>,
+        Arc::new(timing.clone()),
+        Arc::new(responses.clone()),
+        Arc::new(cached.pages.clone()),
+    ]);
+    let metrics = move || {
+        let snapshot = Snapshot::of(parts.iter().map(|part| &**part));
+        serde_json::to_value(snapshot).unwrap_or_default()
+    };
+    let shop = Shop { repository: Arc::new(cached), metrics: Arc::new(metrics) };
+    // From the outside in. The cache stands outside of compression: an answer is compressed once and stored so.
+    let layers = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(refuse))
+        .layer(limit.layer())
+        .layer(timing.layer())
+        .layer(responses.layer())
+        .layer(CompressionLayer::new().compress_when(SizeAbove::new(1000)));
+    Ok(routes(shop).layer(layers))
+}
+
+async fn refuse(refused: Limited<Infallible>) -> impl IntoResponse {
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], refused.to_string())
+}
+
+#[async_trait]
+impl Queries for Pool {
+    async fn query(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, RepositoryError> {
+        let mut connection = self.get().await.map_err(RepositoryError::database)?;
+        connection.query(sql, params).await.map_err(|error| match (error.kind(), error.code().cloned()) {
+            (ErrorKind::Statement, Some(code)) => failed(&code, error),
+            _ => RepositoryError::database(error),
+        })
+    }
+}
+
+/// A repository behind a cache: one load for each page however many ask, and a page that does not exist is known too.
+struct Cached {
+    inner: Arc<dyn Repository>,
+    pages: Cache<i64, Option<ProductPage>>,
+    ratings: Cache<str, Vec<RatingCount>>,
+}
+
+impl Cached {
+    fn new(inner: Arc<dyn Repository>, cache: &RedisCache) -> Result<Self, ConfigError> {
+        // The database answers where the cache cannot; the cache counts it.
+        let pages = cache.typed("page").ttl(TTL).on_error(ErrorPolicy::MissOnError).build()?;
+        let ratings = cache.typed("ratings").ttl(TTL).on_error(ErrorPolicy::MissOnError).build()?;
+        Ok(Self { inner, pages, ratings })
+    }
+}
+
+fn loaded<T>(result: Result<T, LoadError<RepositoryError>>) -> Result<T, RepositoryError> {
+    result.map_err(|error| match error {
+        LoadError::Load(error) => error,
+        error => RepositoryError::database(error),
+    })
+}
+
+#[async_trait]
+impl Repository for Cached {
+    fn database(&self) -> &'static str {
+        self.inner.database()
+    }
+
+    async fn ping(&self) -> Result<(), RepositoryError> {
+        self.inner.ping().await
+    }
+
+    async fn product_page(&self, id: i64) -> Result<Option<ProductPage>, RepositoryError> {
+        loaded(self.pages.get_or_load(&id, || self.inner.product_page(id)).await)
+    }
+
+    async fn user(&self, id: i64) -> Result<Option<User>, RepositoryError> {
+        self.inner.user(id).await
+    }
+
+    async fn create_user(&self, user: &NewUser, password_hash: &str) -> Result<User, RepositoryError> {
+        self.inner.create_user(user, password_hash).await
+    }
+
+    async fn credentials(&self, username: &str) -> Result<Option<(User, String)>, RepositoryError> {
+        self.inner.credentials(username).await
+    }
+
+    async fn create_session(&self, user: i64, token: &str) -> Result<(), RepositoryError> {
+        self.inner.create_session(user, token).await
+    }
+
+    async fn session(&self, token: &str) -> Result<Option<User>, RepositoryError> {
+        self.inner.session(token).await
+    }
+
+    async fn end_session(&self, token: &str) -> Result<bool, RepositoryError> {
+        self.inner.end_session(token).await
+    }
+
+    async fn rating_counts(&self) -> Result<Vec<RatingCount>, RepositoryError> {
+        loaded(self.ratings.get_or_load("all", || self.inner.rating_counts()).await)
+    }
+}
