@@ -1,14 +1,14 @@
 //! From measurements to the report.
 
 use crate::{
-    args::{Options, Preset},
+    args::{Kind, Options, Preset},
     database::Backends,
     probe::{CORES, Outcome, Role, Target},
     session::Measured,
     trace::Trace,
 };
 use perfect21_load::HeaderCount;
-use perfect21_monitor::{Baseline, Chart, Measured as Figure, Report, Row, Series, Table, Unit};
+use perfect21_monitor::{Baseline, Chart, Measured as Figure, Report, Row, Series, Table, Unit, quantity};
 use std::time::Duration;
 
 const RUN_AGAIN: &str = "the run ended before this was measured; run it again";
@@ -101,6 +101,10 @@ fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
 
+fn time(duration: Duration) -> String {
+    quantity(seconds(duration), Unit::Seconds)
+}
+
 /// Hits of the page list's first pass and of the later ones.
 fn hits(service: &Measured) -> (HeaderCount, HeaderCount) {
     let mut sums = (HeaderCount::default(), HeaderCount::default());
@@ -116,7 +120,7 @@ fn hits(service: &Measured) -> (HeaderCount, HeaderCount) {
 }
 
 fn steady_hits(service: &Measured) -> Figure {
-    if service.kind == crate::args::Kind::Plain {
+    if service.kind == Kind::Plain {
         return Figure::no_data("the plain service has no cache; add one as the tuned service does");
     }
     let share = hits(service).1.share();
@@ -205,9 +209,8 @@ fn tables(report: &mut Report, measured: &[Measured]) {
         for outcome in &service.outcomes {
             phases.push(phase(service, outcome));
         }
-        let mib = |bytes: Option<u64>| {
-            bytes.map_or("no data".to_owned(), |b| perfect21_host::Bytes::new(b).to_string())
-        };
+        let mib =
+            |bytes: Option<u64>| bytes.map_or("no data".to_owned(), |b| quantity(b as f64, Unit::Bytes));
         let name = service.kind.name().to_owned();
         memory.push([
             name.clone(),
@@ -215,7 +218,7 @@ fn tables(report: &mut Report, measured: &[Measured]) {
             mib(service.memory_peak),
             mib(service.memory_after),
         ]);
-        let show = |duration: Option<Duration>| duration.map_or("no data".to_owned(), |d| format!("{d:.1?}"));
+        let show = |duration: Option<Duration>| duration.map_or("no data".to_owned(), time);
         connects.push([
             name.clone(),
             service.connects.len().to_string(),
@@ -224,11 +227,15 @@ fn tables(report: &mut Report, measured: &[Measured]) {
             show(service.connects.iter().min().copied()),
         ]);
         let (first, later) = hits(service);
+        let cached = |share: Option<f64>| match service.kind {
+            Kind::Plain => "no cache".to_owned(),
+            Kind::Tuned => percent(share),
+        };
         caches.push([
             name,
-            percent(first.share()),
+            cached(first.share()),
             percent(Some(service.ceiling)),
-            percent(later.share()),
+            cached(later.share()),
             format!("{:.2} times", service.issued as f64 / service.list as f64),
         ]);
     }
@@ -244,10 +251,10 @@ fn phase(service: &Measured, outcome: &Outcome) -> [String; 13] {
         r.sent.to_string(),
         format!("{:.0}", r.rate()),
         errors(outcome),
-        format!("{:.2?}", r.latency.p50),
-        format!("{:.2?}", r.latency.p95),
-        format!("{:.2?}", r.latency.p99),
-        format!("{:.2?}", r.service.p95),
+        time(r.latency.p50),
+        time(r.latency.p95),
+        time(r.latency.p99),
+        time(r.service.p95),
         r.late.to_string(),
         r.unsent.to_string(),
         percent(outcome.cpu),
@@ -288,7 +295,7 @@ fn notes(report: &mut Report, options: &Options, measured: &[Measured]) {
     });
     for service in measured {
         let (first, later) = hits(service);
-        if let (Some(cold), true) = (first.share(), service.kind == crate::args::Kind::Tuned) {
+        if let (Some(cold), true) = (first.share(), service.kind == Kind::Tuned) {
             let whole = first.responses as usize >= service.list;
             report.notes.push(format!(
                 "Cache of the tuned service: {:.1} % hits on {} first-pass requests{} {:.1} %, then {}.",

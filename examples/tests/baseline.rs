@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The example beside this test's binary; cargo builds it with the tests.
+/// The example beside this test's binary. `cargo test -p perfect21-examples` builds it; with `--test baseline` cargo would not.
 fn baseline(home: &TempDir) -> Command {
     let test = std::env::current_exe().unwrap();
     let mut command = Command::new(test.parent().unwrap().with_file_name("examples").join("baseline"));
@@ -98,9 +98,20 @@ fn help_tells_every_option() {
     assert!(help.lines().all(|line| line.chars().count() <= 100));
 }
 
+/// A list short enough to be sent twice by a debug build.
+fn short_trace() -> (TempDir, String) {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("trace.txt");
+    let lines: Vec<String> = (0..600).map(|request| (request * request % 97).to_string()).collect();
+    fs::write(&file, lines.join("\n")).unwrap();
+    let argument = format!("--trace={}", file.display());
+    (directory, argument)
+}
+
 #[test]
 fn a_run_measures_every_row_and_writes_three_reports() {
-    let (output, home, _) = run(&[&SHORT[..], &["--json"]].concat());
+    let (_directory, trace) = short_trace();
+    let (output, home, _) = run(&[&SHORT[..], &["--json", &trace]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report, json(home.path()), "--json prints what is written");
@@ -133,9 +144,43 @@ fn a_run_measures_every_row_and_writes_three_reports() {
             }
         }
     }
-    let html = fs::read_to_string(reports(home.path()).join("report.html")).unwrap();
-    assert!(html.matches("<svg").count() >= 4);
     assert!(fs::read_to_string(reports(home.path()).join("report.md")).unwrap().contains("## Scoreboard"));
+    in_a_browser(&reports(home.path()).join("report.html"), &keys);
+}
+
+/// The page in headless Chromium: nothing in the console, nothing asked of anyone, charts drawn, both colour schemes.
+fn in_a_browser(report: &Path, keys: &[&str]) {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let tools = workspace.join("target/tools");
+    assert!(
+        tools.join("node_modules/playwright-core").exists(),
+        "no playwright-core: run ./scripts/test --install"
+    );
+    let output = Command::new("node")
+        .arg(workspace.join("examples/tests/browser.mjs"))
+        .args([report, &tools.join("report.png")])
+        .env("PERFECT21_TOOLS", &tools)
+        .output()
+        .expect("node runs; ./scripts/test --install brings it");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(seen["errors"], serde_json::json!([]));
+    assert_eq!(seen["requests"], serde_json::json!([]));
+    let schemes = ["light", "dark"].map(|scheme| &seen["schemes"][scheme]);
+    assert_ne!(schemes[0]["background"], schemes[1]["background"]);
+    for scheme in schemes {
+        assert_eq!(scheme["rows"], serde_json::json!(keys));
+        assert_eq!(scheme["sideways"], false);
+        let charts = scheme["charts"].as_array().unwrap();
+        assert_eq!(charts.len(), 4, "{charts:?}");
+        for chart in charts {
+            assert_eq!(
+                (&chart["ink"], &chart["outside"]),
+                (&Value::Bool(true), &serde_json::json!([])),
+                "{chart}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,17 @@
 use perfect21_core::{Bytes, Unit};
 
-/// A value in base units as people write it: `12.3 ms`, `84.1 MiB`, `85.6 %`, `2000/s`.
-pub(crate) fn quantity(value: f64, unit: Unit) -> String {
+/// A value in base units as people write it.
+///
+/// ```
+/// use perfect21_monitor::{Unit, quantity};
+///
+/// assert_eq!(quantity(0.0123, Unit::Seconds), "12.3 ms");
+/// assert_eq!(quantity(0.8561, Unit::Ratio), "85.6 %");
+/// assert_eq!(quantity(1_572_864.0, Unit::Bytes), "1.5 MiB");
+/// assert_eq!(quantity(2000.0, Unit::PerSecond), "2000/s");
+/// ```
+#[must_use]
+pub fn quantity(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Seconds => seconds(value),
         Unit::Bytes if value >= 0.0 => Bytes::new(value as u64).to_string(),

@@ -27,6 +27,7 @@ mod report;
 mod snapshot;
 
 pub use baseline::{Baseline, Direction, Grade};
+pub use format::quantity;
 pub use report::{Chart, ChartKind, Limit, Measured, Report, Row, Series, Table};
 pub use snapshot::{Snapshot, SnapshotSeries, SnapshotValue};
 

@@ -10,12 +10,13 @@ const STYLE: &str = "
 --c:#b9a0e8;--d:#5cc9ae;--bad:#ff8a80;--ok:#e3b341;--good:#56d364}}
 *{box-sizing:border-box}body{margin:0 auto;max-width:72rem;padding:1.5rem;background:var(--bg);color:var(--fg);
 font:16px/1.5 system-ui,sans-serif}h1{font-size:1.6rem;margin:0 0 .5rem}h2{font-size:1.15rem;margin:2rem 0 .5rem}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .7rem;
+.scroll{overflow-x:auto}.details{font-size:.9rem}.details td,.details th{white-space:nowrap;padding:.25rem .6rem}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .7rem;
 border-bottom:1px solid var(--line);vertical-align:top}th{color:var(--dim);font-weight:600}
 .grade{display:inline-block;font-size:.8rem;font-weight:600;margin-left:.4rem}.missed{color:var(--bad)}
 .target{color:var(--ok)}.excellent{color:var(--good)}.none,.setup{color:var(--dim)}.partial{border-left:.3rem solid
-var(--bad);padding:.3rem .8rem}.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1.5rem}
-figure{margin:0}figcaption{font-weight:600}svg{width:100%;height:auto}svg text{fill:var(--dim);font:12px system-ui,sans-serif}
+var(--bad);padding:.3rem .8rem}.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:1.5rem;margin-top:2rem}
+figure{margin:0;min-width:0}figcaption{font-weight:600}svg{width:100%;height:auto}svg text{fill:var(--dim);font:12px system-ui,sans-serif}
 .grid{stroke:var(--line)}.limit{stroke:var(--dim);stroke-dasharray:5 4}.l{fill:none;stroke-width:2}
 .l0{stroke:var(--a)}.l1{stroke:var(--b)}.l2{stroke:var(--c)}.l3{stroke:var(--d)}.f0{fill:var(--a)}.f1{fill:var(--b)}
 .f2{fill:var(--c)}.f3{fill:var(--d)}svg .k0{fill:var(--a)}svg .k1{fill:var(--b)}svg .k2{fill:var(--c)}svg .k3{fill:var(--d)}";
@@ -94,7 +95,7 @@ fn measured(out: &mut String, row: &Row, subject: usize) {
 }
 
 fn details(out: &mut String, table: &Table) {
-    let _ = write!(out, "<h2>{}</h2><div class=\"scroll\"><table><thead><tr>", escape(&table.title));
+    let _ = write!(out, "<h2>{}</h2><div class=\"scroll details\"><table><thead><tr>", escape(&table.title));
     for head in &table.head {
         let _ = write!(out, "<th>{}</th>", escape(head));
     }

@@ -1,11 +1,12 @@
 use super::{Chart, ChartKind, Series};
 use crate::format::{escape, quantity, significant};
+use perfect21_core::Unit;
 use std::{fmt::Write as _, ops::RangeInclusive};
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 74.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 30.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 44.0;
 /// Series beyond this share colours with the first ones.
@@ -55,7 +56,7 @@ impl Scale {
         if !(highest.is_finite() && low.is_finite() && high.is_finite()) {
             return None;
         }
-        let y_step = step(highest.max(f64::MIN_POSITIVE) / 4.0);
+        let y_step = step_of(highest.max(f64::MIN_POSITIVE) / 4.0, chart.unit);
         let y_top = (highest / y_step).ceil().max(1.0) * y_step;
         Some(Self { x: low..=if high > low { high } else { low + 1.0 }, y_top, y_step })
     }
@@ -68,6 +69,15 @@ impl Scale {
     fn y(&self, y: f64) -> f64 {
         HEIGHT - BOTTOM - y / self.y_top * (HEIGHT - TOP - BOTTOM)
     }
+}
+
+/// A round step, in what the unit is printed in: bytes go by powers of 1024.
+fn step_of(raw: f64, unit: Unit) -> f64 {
+    let mut printed_in = 1.0;
+    while unit == Unit::Bytes && raw >= printed_in * 1024.0 {
+        printed_in *= 1024.0;
+    }
+    step(raw / printed_in) * printed_in
 }
 
 /// The next of 1, 2, 5 × 10ⁿ.
