@@ -1,6 +1,7 @@
 //! The command line.
 
 use lexopt::prelude::*;
+use perfect21_examples::cli;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 pub(crate) const HELP: &str = "\
@@ -140,9 +141,9 @@ impl Options {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<(), String> {
         match name {
-            "duration" => self.duration = duration(&text(name, parser)?)?,
+            "duration" => self.duration = cli::duration(name, &text(name, parser)?)?,
             "rate" => self.rates = rates(&text(name, parser)?)?,
-            "connections" => self.connections = number(name, &text(name, parser)?, 1, 10_000)?,
+            "connections" => self.connections = cli::number(name, &text(name, parser)?, 1, 10_000)?,
             "postgres" => self.postgres = server(parser, env("DATABASE_URL"))?,
             "redis" => self.redis = server(parser, env("REDIS_URL"))?,
             "trace" => self.trace = Some(text(name, parser)?.into()),
@@ -191,7 +192,7 @@ impl ServeOptions {
                 Value(word) if kind.is_none() && word == "plain" => kind = Some(Kind::Plain),
                 Value(word) if kind.is_none() && word == "tuned" => kind = Some(Kind::Tuned),
                 Short('h') | Long("help") => return Ok(Command::Help),
-                Long("port") => options.port = number("port", &text("port", &mut parser)?, 0, 65_535)?,
+                Long("port") => options.port = cli::number("port", &text("port", &mut parser)?, 0, 65_535)?,
                 Long("postgres") => options.postgres = server(&mut parser, env("DATABASE_URL"))?,
                 Long("redis") => options.redis = server(&mut parser, env("REDIS_URL"))?,
                 Long("sqlite") => options.sqlite = Some(text("sqlite", &mut parser)?.into()),
@@ -218,18 +219,6 @@ fn server(parser: &mut lexopt::Parser, from_env: Option<String>) -> Result<Serve
     }
 }
 
-fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy>(
-    name: &str,
-    text: &str,
-    least: T,
-    most: T,
-) -> Result<T, String> {
-    match text.parse() {
-        Ok(number) if least <= number && number <= most => Ok(number),
-        _ => Err(format!("--{name} {text}: must be a whole number from {least} to {most}")),
-    }
-}
-
 fn rates(text: &str) -> Result<Vec<f64>, String> {
     let rates: Result<Vec<f64>, _> = text.split(',').map(|rate| rate.trim().parse::<f64>()).collect();
     match rates {
@@ -238,21 +227,6 @@ fn rates(text: &str) -> Result<Vec<f64>, String> {
             "--rate {text}: must be up to 8 rates from 0.1 to 1000000 requests/s, as in 1000,2000"
         )),
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let refused = || format!("--duration {text}: must be from 100ms to 1h, as in 500ms, 6s, 1.5s or 2m");
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let number: f64 = text[..split].trim().parse().map_err(|_| refused())?;
-    let unit = match &text[split..] {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(refused()),
-    };
-    let seconds = number * unit;
-    if (0.1..=3600.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err(refused()) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What the examples share: the example API.
+//! What the examples share: the example API, and the reading of options.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod shop;

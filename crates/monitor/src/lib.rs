@@ -4,7 +4,7 @@
 //! baselines, charts, tables and notes, and prints as text, Markdown, a self-contained HTML page, or JSON (it is
 //! `Serialize`). What was not measured is [`Measured::NoData`] with the sentence that mends it: never a zero.
 //!
-//! [`Snapshot`] reads any [`Observe`](perfect21_core::Observe) into plain numbers.
+//! [`Snapshot`] reads any [`Observe`] into plain numbers.
 //!
 //! ```
 //! use perfect21_monitor::{Baseline, Grade, Measured, Report, Row};

@@ -36,3 +36,8 @@ pub use perfect21_monitor as monitor;
 pub use perfect21_redis_cache as redis_cache;
 #[cfg(feature = "smart-cache")]
 pub use perfect21_smart_cache as smart_cache;
+
+/// The program of the README compiles.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
