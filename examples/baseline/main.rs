@@ -5,6 +5,7 @@
 mod args;
 mod database;
 mod interrupt;
+mod notes;
 mod probe;
 mod progress;
 mod scoreboard;

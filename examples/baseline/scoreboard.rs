@@ -3,6 +3,7 @@
 use crate::{
     args::{Kind, Options, Preset},
     database::Backends,
+    notes::{generator_cores, notes},
     probe::{CORES, Outcome, Role, Target},
     session::Measured,
     trace::Trace,
@@ -41,7 +42,7 @@ pub(crate) fn report(options: &Options, backends: &Backends, trace: &Trace, meas
     report.row(Row::new(Baseline::CACHE_HITS, figure(&steady_hits)));
     charts(&mut report, measured);
     tables(&mut report, measured);
-    notes(&mut report, options, measured);
+    report.notes = notes(options, measured);
     report
 }
 
@@ -93,20 +94,20 @@ fn connect(service: &Measured) -> Figure {
     mean(&service.connects).map_or_else(|| Figure::no_data(RUN_AGAIN), |mean| Figure::value(seconds(mean)))
 }
 
-fn mean(durations: &[Duration]) -> Option<Duration> {
+pub(crate) fn mean(durations: &[Duration]) -> Option<Duration> {
     durations.iter().sum::<Duration>().checked_div(durations.len() as u32)
 }
 
-fn seconds(duration: Duration) -> f64 {
+pub(crate) fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }
 
-fn time(duration: Duration) -> String {
+pub(crate) fn time(duration: Duration) -> String {
     quantity(seconds(duration), Unit::Seconds)
 }
 
 /// Hits of the page list's first pass and of the later ones.
-fn hits(service: &Measured) -> (HeaderCount, HeaderCount) {
+pub(crate) fn hits(service: &Measured) -> (HeaderCount, HeaderCount) {
     let mut sums = (HeaderCount::default(), HeaderCount::default());
     for outcome in service.outcomes.iter().filter(|outcome| outcome.probe.target == Target::Pages) {
         for (sum, count) in
@@ -236,7 +237,7 @@ fn tables(report: &mut Report, measured: &[Measured]) {
             cached(first.share()),
             percent(Some(service.ceiling)),
             cached(later.share()),
-            format!("{:.2} times", service.issued as f64 / service.list as f64),
+            format!("{:.2} times", service.times_sent()),
         ]);
     }
     report.tables.extend([phases, caches, memory, connects]);
@@ -244,7 +245,6 @@ fn tables(report: &mut Report, measured: &[Measured]) {
 
 fn phase(service: &Measured, outcome: &Outcome) -> [String; 13] {
     let r = &outcome.report;
-    let generator = r.generator_cpu.map(|cpu| seconds(cpu) / seconds(r.elapsed).max(f64::MIN_POSITIVE));
     [
         service.kind.name().to_owned(),
         outcome.probe.title.clone(),
@@ -258,7 +258,7 @@ fn phase(service: &Measured, outcome: &Outcome) -> [String; 13] {
         r.late.to_string(),
         r.unsent.to_string(),
         percent(outcome.cpu),
-        generator.map_or("no data".to_owned(), |share| format!("{share:.2} cores")),
+        generator_cores(outcome),
     ]
 }
 
@@ -276,55 +276,6 @@ fn errors(outcome: &Outcome) -> String {
     }
 }
 
-fn percent(share: Option<f64>) -> String {
+pub(crate) fn percent(share: Option<f64>) -> String {
     share.map_or("no data".to_owned(), |share| format!("{:.1} %", share * 100.0))
-}
-
-fn notes(report: &mut Report, options: &Options, measured: &[Measured]) {
-    report.notes.push(match options.preset {
-        Preset::Trace => {
-            "Latency at a constant rate counts from the moment a request was due, so that a stall is not \
-                          hidden; service time beside it counts from when it was sent."
-                .to_owned()
-        }
-        Preset::Guide => {
-            "These are closed loops, as in the guide: a stall delays the next request and so hides itself. \
-                          The default run measures at constant rates."
-                .to_owned()
-        }
-    });
-    for service in measured {
-        let (first, later) = hits(service);
-        if let (Some(cold), true) = (first.share(), service.kind == Kind::Tuned) {
-            let whole = first.responses as usize >= service.list;
-            report.notes.push(format!(
-                "Cache of the tuned service: {:.1} % hits on {} first-pass requests{} {:.1} %, then {}.",
-                cold * 100.0,
-                first.responses,
-                if whole {
-                    ", where one pass allows at most"
-                } else {
-                    " (not a whole pass); a whole one allows at most"
-                },
-                service.ceiling * 100.0,
-                later.share().map_or("no second pass".to_owned(), |share| format!(
-                    "{:.1} % on {} more",
-                    share * 100.0,
-                    later.responses
-                )),
-            ));
-        }
-        for outcome in service.outcomes.iter().filter(|outcome| outcome.report.unsent > 0) {
-            report.notes.push(format!(
-                "The {} service could not take {}: {} requests were due and never sent, so its latency there is \
-                 better than users would have seen.",
-                service.kind.name(),
-                outcome.probe.title,
-                outcome.report.unsent
-            ));
-        }
-    }
-    report.notes.push(
-        "Database connect is a fresh connection with its first statement, the same way for both.".to_owned(),
-    );
 }

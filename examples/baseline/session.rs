@@ -42,6 +42,12 @@ pub(crate) struct Measured {
     pub cut_short: Option<String>,
 }
 
+impl Measured {
+    pub(crate) fn times_sent(&self) -> f64 {
+        self.issued as f64 / self.list as f64
+    }
+}
+
 pub(crate) async fn run(options: Options) -> Result<ExitCode, String> {
     let directory = report_directory()?;
     let trace = Trace::read(options.trace.as_deref())?;
