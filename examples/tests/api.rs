@@ -1,12 +1,15 @@
-//! The example API over sockets: the plain service on SQLite and on PostgreSQL answers the same.
+//! The example API over sockets: plain or tuned, on SQLite or PostgreSQL, with caches or their server gone, it answers
+//! the same.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+use axum::Router;
 use perfect21_examples::shop::{
     Database,
     model::{CategoryRatings, ProductPage, User},
-    plain,
+    plain, tuned,
 };
-use perfect21_test_support::postgres::Postgres;
+use perfect21_redis_cache::RedisCache;
+use perfect21_test_support::{postgres::Postgres, redis::Redis};
 use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::mpsc, thread};
 use tempfile::TempDir;
@@ -15,14 +18,34 @@ use ureq::{Agent, http::StatusCode};
 
 const PRODUCTS: i64 = 200;
 
+/// Which service.
+enum Kind {
+    Plain,
+    /// With its cache in memory, or on the server of this URL.
+    Tuned(Option<String>),
+}
+
+async fn service(kind: Kind, database: &Database) -> Router {
+    match kind {
+        Kind::Plain => plain::service(database.repository().unwrap()),
+        Kind::Tuned(None) => {
+            tuned::service(database, &RedisCache::in_memory().build().unwrap()).await.unwrap()
+        }
+        Kind::Tuned(Some(url)) => {
+            let cache = RedisCache::builder(url).connect().await.unwrap();
+            tuned::service(database, &cache).await.unwrap()
+        }
+    }
+}
+
 /// Serves on a thread of its own until the test process ends.
-fn serve(database: Database) -> SocketAddr {
+fn serve(kind: Kind, database: Database) -> SocketAddr {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         runtime.block_on(async {
             database.create(PRODUCTS).await.unwrap();
-            let service = plain::service(database.repository().unwrap());
+            let service = service(kind, &database).await;
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             sender.send(listener.local_addr().unwrap()).unwrap();
             axum::serve(listener, service).await.unwrap();
@@ -128,7 +151,7 @@ fn health(api: &Api, database: &str) {
 fn on_sqlite() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("shop.sqlite");
-    let api = Api::new(serve(Database::Sqlite(file)));
+    let api = Api::new(serve(Kind::Plain, Database::Sqlite(file)));
     pages(&api);
     users_and_sessions(&api);
     health(&api, "SQLite");
@@ -137,7 +160,7 @@ fn on_sqlite() {
 #[test]
 fn on_postgres_and_through_its_outage() {
     let server = Postgres::start().unwrap();
-    let api = Api::new(serve(server.url().parse().unwrap()));
+    let api = Api::new(serve(Kind::Plain, server.url().parse().unwrap()));
     pages(&api);
     users_and_sessions(&api);
     health(&api, "PostgreSQL");
@@ -152,5 +175,53 @@ fn on_postgres_and_through_its_outage() {
     server.restart().unwrap();
     // Connections that died with the server are found out one by one.
     let answered = (0..50).any(|_| api.get("/api/products/7", None).0 == 200);
+    assert!(answered, "the pool connects again");
+}
+
+/// What the service counts of a metric, over all labels.
+fn counted(api: &Api, metric: &str) -> u64 {
+    let (_, metrics) = api.get("/api/metrics", None);
+    let series = metrics["series"].as_array().unwrap().iter().filter(|series| series["name"] == metric);
+    series.map(|series| series["value"]["counter"].as_u64().unwrap()).sum()
+}
+
+fn x_cache(api: &Api, path: &str) -> String {
+    let answer = api.agent.get(api.url(path)).call().unwrap();
+    answer.headers()["x-cache"].to_str().unwrap().to_owned()
+}
+
+#[test]
+fn tuned_on_sqlite_and_memory() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("shop.sqlite");
+    let api = Api::new(serve(Kind::Tuned(None), Database::Sqlite(file)));
+    pages(&api);
+    users_and_sessions(&api);
+    health(&api, "SQLite");
+    assert_eq!(["MISS", "HIT"].map(|_| x_cache(&api, "/api/products/9")), ["MISS", "HIT"]);
+    assert_eq!(
+        ["/api/users/1"; 2].map(|path| x_cache(&api, path)),
+        ["MISS"; 2],
+        "nobody said that users may be kept"
+    );
+    assert!(counted(&api, "limit_admitted") > 10);
+}
+
+#[test]
+fn tuned_on_postgres_and_redis_and_through_the_outages_of_both() {
+    let (postgres, redis) = (Postgres::start().unwrap(), Redis::start().unwrap());
+    let api = Api::new(serve(Kind::Tuned(Some(redis.url())), postgres.url().parse().unwrap()));
+    pages(&api);
+    users_and_sessions(&api);
+    health(&api, "PostgreSQL");
+
+    redis.kill().unwrap();
+    assert_eq!(api.get("/api/products/10", None).0, 200, "the database answers where the cache cannot");
+    postgres.kill().unwrap();
+    assert_eq!(api.get("/api/products/10", None).0, 200, "the response cache answers where both cannot");
+    assert_eq!(api.get("/api/products/11", None).0, 503);
+    redis.restart().unwrap();
+    postgres.restart().unwrap();
+    let answered = (0..50).any(|_| api.get("/api/products/11", None).0 == 200);
     assert!(answered, "the pool connects again");
 }
