@@ -15,8 +15,8 @@ pub(crate) fn notes(options: &Options, measured: &[Measured]) -> Vec<String> {
                  service time beside it counts from when it was sent."
             }
             Preset::Guide => {
-                "These are closed loops, as in the guide: a stall delays the next request and so hides itself. The \
-                 default run measures at constant rates."
+                "These are closed loops, as in the guide: they take all the CPU they get, and a stall delays the next \
+                 request and so hides itself. The default run measures at constant rates."
             }
         }
         .to_owned(),

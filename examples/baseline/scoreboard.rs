@@ -29,7 +29,9 @@ pub(crate) fn report(options: &Options, backends: &Backends, trace: &Trace, meas
             Baseline::API_P95.named(format!("api_p95{key}"), format!("API P95{title}")),
             figure(&p95),
         ));
-        let cpu = |service: &Measured| cpu(find(service, role), rate);
+        // The guide's first probe is over before the system has counted its CPU time.
+        let busy = if rate.is_some() { role } else { Role::Round };
+        let cpu = |service: &Measured| cpu(find(service, busy));
         report.row(Row::new(Baseline::CPU.named(format!("cpu{key}"), format!("CPU{title}")), figure(&cpu)));
     }
     let highest = |service: &Measured| of(find(service, Role::Rate), |outcome| outcome.report.rate());
@@ -77,17 +79,10 @@ fn optional(value: Option<f64>) -> Figure {
     value.map_or_else(|| Figure::no_data(RUN_AGAIN), Figure::value)
 }
 
-fn cpu(outcome: Option<&Outcome>, rate: Option<f64>) -> Figure {
-    match (rate, outcome) {
-        (None, _) => {
-            Figure::no_data("the guide's probes take all the CPU they get; run without --preset guide")
-        }
-        (_, None) => Figure::no_data(RUN_AGAIN),
-        (_, Some(outcome)) => {
-            let missing = "the system did not tell the process's CPU time";
-            outcome.cpu.map_or_else(|| Figure::no_data(missing), Figure::value)
-        }
-    }
+fn cpu(outcome: Option<&Outcome>) -> Figure {
+    let Some(outcome) = outcome else { return Figure::no_data(RUN_AGAIN) };
+    let missing = "the system did not tell the process's CPU time";
+    outcome.cpu.map_or_else(|| Figure::no_data(missing), Figure::value)
 }
 
 fn connect(service: &Measured) -> Figure {

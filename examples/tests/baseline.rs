@@ -199,6 +199,8 @@ fn the_guides_preset_runs_its_own_probes() {
     let phases = report["tables"][0]["rows"].as_array().unwrap();
     let sent: Vec<_> = phases.iter().take(3).map(|row| row[2].as_str().unwrap()).collect();
     assert_eq!(sent, ["1000", "5000", "10000"]);
+    let cpu = report["rows"].as_array().unwrap().iter().find(|row| row["baseline"]["key"] == "cpu").unwrap();
+    assert!(cpu["measured"][1]["value"].as_f64().unwrap() > 0.0);
 }
 
 /// Starts a run and reads its children until the given service is up.
