@@ -53,6 +53,7 @@ pub(crate) async fn prepare(postgres: &Server, redis: &Server, pages: usize) -> 
         Ok(reached) => reached.map_err(|error| format!("{name}: {}", sentence(&error)))?,
         Err(_) => return Err(format!("{name}: no answer within {REACH:?}; is the URL right?")),
     }
+    eprintln!("Making the demo shop: {pages} products in {name}");
     let created = backends.database.create(pages as i64).await;
     created.map_err(|error| format!("{name}: cannot make the demo shop: {}", sentence(&error)))?;
     Ok(backends)

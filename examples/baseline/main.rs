@@ -15,6 +15,7 @@ mod session;
 mod trace;
 
 use args::Command;
+use perfect21_concurrency::Sizing;
 use std::process::ExitCode;
 
 /// What the user asked for cannot be done as asked; one sentence.
@@ -25,7 +26,12 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(problem) => return refuse(&problem),
     };
-    let runtime = match tokio::runtime::Runtime::new() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // By what the container leaves us; tokio's own count where that cannot be read.
+    if let Some(cores) = *probe::CORES {
+        runtime.worker_threads(Sizing::for_cores(cores).async_workers());
+    }
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(problem) => return refuse(&format!("cannot start the async runtime: {problem}")),
     };

@@ -16,14 +16,18 @@
 //! # }
 //! ```
 //!
-//! For HTTP services the same limit is a tower layer: [`Limit::layer`].
+//! For HTTP services the same limit is a tower layer: [`Limit::layer`]. [`Sizing`] tells how many threads fit what a
+//! container leaves of its machine.
 #![forbid(unsafe_code)]
 
 mod limit;
+mod sizing;
 
 pub use limit::{
     Limit, LimitBuilder, LimitFuture, LimitLayer, LimitService, Limited, Permit, Rejected, Stats,
 };
+pub use sizing::Sizing;
 
 /// Floor-0 items in this crate's signatures.
 pub use perfect21_core::{ConfigError, Observe};
+pub use perfect21_host::Limits;
