@@ -14,7 +14,8 @@ use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The example beside this test's binary. `cargo test -p perfect21-examples` builds it; with `--test baseline` cargo would not.
+/// The example beside this test's binary. `cargo test -p perfect21-examples` builds it; with a test's name or `--test`
+/// cargo would not, and an old one would be tested.
 fn baseline(home: &TempDir) -> Command {
     let test = std::env::current_exe().unwrap();
     let mut command = Command::new(test.parent().unwrap().with_file_name("examples").join("baseline"));
