@@ -3,6 +3,7 @@
 //! | module and feature | what it has |
 //! |---|---|
 //! | `smart_cache` | an in-process cache bounded in entries and bytes |
+//! | `mem_pool` | pools of objects and buffers, a memory watch, the growth of a call |
 //! | `concurrency` | limits that hold under overload |
 //! | `db_stats` | a PostgreSQL pool and what its statements cost |
 //! | `redis_cache` | a typed cache over Redis |
@@ -28,6 +29,8 @@ pub use perfect21_host as host;
 pub use perfect21_http_perf as http_perf;
 #[cfg(feature = "load")]
 pub use perfect21_load as load;
+#[cfg(feature = "mem-pool")]
+pub use perfect21_mem_pool as mem_pool;
 #[cfg(feature = "meter")]
 pub use perfect21_meter as meter;
 #[cfg(feature = "monitor")]

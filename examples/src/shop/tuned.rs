@@ -16,9 +16,10 @@ use axum::{
 use perfect21_concurrency::{ConfigError, Limit, Limited};
 use perfect21_db_stats::{Error as PoolError, ErrorKind, Pool};
 use perfect21_http_perf::{ResponseCache, Timing};
+use perfect21_mem_pool::watch::Watch;
 use perfect21_monitor::{Observe, Snapshot};
 use perfect21_redis_cache::{Cache, ErrorPolicy, LoadError, RedisCache};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio_postgres::{Row, types::ToSql};
 use tower::ServiceBuilder;
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
@@ -38,12 +39,16 @@ pub enum TunedError {
     /// The database is not reached.
     #[error("the database is not ready")]
     Database(#[source] PoolError),
+    /// The memory watch got no thread.
+    #[error("the memory watch got no thread")]
+    Watch(#[source] io::Error),
     /// The plain pool is not built.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
 }
 
-/// The API with a limit, timing, a response cache, and a data cache over a pool that is filled before the first request.
+/// The API with a limit, timing, a response cache under a memory watch, and a data cache over a pool that is filled before
+/// the first request.
 ///
 /// # Errors
 /// If a part refuses its settings, or the database is not reached.
@@ -63,13 +68,21 @@ pub async fn service(database: &Database, cache: &RedisCache) -> Result<Router, 
     let timing = Timing::builder().build()?;
     let responses =
         ResponseCache::builder().name("pages").max_entries(PAGES).max_bytes(CACHE_BYTES).build()?;
+    let responses = Arc::new(responses);
+    // When memory runs short, answers are given back before the container is killed for them.
+    let watch = Watch::new();
+    watch.register(&responses);
+    let watching = watch.run().map_err(TunedError::Watch)?;
     parts.extend([
         Arc::new(limit.clone()) as Arc<dyn Observe>,
         Arc::new(timing.clone()),
-        Arc::new(responses.clone()),
+        responses.clone(),
         Arc::new(cached.pages.clone()),
+        Arc::new(watch),
     ]);
     let metrics = move || {
+        // The watch ends with the service.
+        let _ = &watching;
         let snapshot = Snapshot::of(parts.iter().map(|part| &**part));
         serde_json::to_value(snapshot).unwrap_or_default()
     };

@@ -1,0 +1,117 @@
+//! The derive and attribute macros of Perfect21, re-exported by the crates they belong to.
+//!
+//! They find their crate by the name it has in the `Cargo.toml` of the crate being compiled, else as a module of the
+//! facade `perfect21`; where neither is right, `crate = path` says it. Each has a plain function that does the same.
+#![forbid(unsafe_code)]
+
+mod paths;
+mod pooled;
+mod reset;
+mod track_memory;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, Error, parse_macro_input};
+
+/// Implements `Reset` field by field.
+///
+/// Every field is reset, in order, and the object may be kept if none says no. A field without an attribute is reset by
+/// its own `Reset`: collections and strings are emptied and keep their memory, numbers go to zero, options to `None`.
+///
+/// | `#[reset(…)]` on a field | |
+/// |---|---|
+/// | `skip` | stays as it is: what does not change from use to use |
+/// | `default` | becomes `Default::default()` |
+/// | `clear` | `.clear()`, for types of others that have no `Reset` |
+/// | `value = expression` | becomes that |
+/// | `with = function` | `function(&mut field) -> bool` resets it and says whether the object may be kept |
+/// | `max_capacity = expression` | beside one of those: the object is not kept when `.capacity()` is more, so that one large use does not hold its memory for ever |
+///
+/// `#[reset(default)]` above the type makes the whole its default, and is the way for enums. By hand the same is
+/// `impl Reset for …`.
+///
+/// ```
+/// use perfect21_mem_pool::Reset;
+///
+/// #[derive(Reset)]
+/// struct Request {
+///     path: String,
+///     #[reset(max_capacity = 64 * 1024)]
+///     body: Vec<u8>,
+///     #[reset(value = 200)]
+///     status: u16,
+///     #[reset(skip)]
+///     server: &'static str,
+/// }
+///
+/// let mut request = Request { path: "/a".into(), body: vec![1; 100], status: 404, server: "s" };
+/// assert!(request.reset());
+/// assert_eq!((request.path.as_str(), request.body.len(), request.status), ("", 0, 200));
+/// assert!(request.body.capacity() >= 100);
+///
+/// request.body.reserve(1 << 20);
+/// assert!(!request.reset());
+/// # let _ = request.server;
+/// ```
+#[proc_macro_derive(Reset, attributes(reset))]
+pub fn derive_reset(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    reset::derive(input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Gives a type a pool of its own in a `static`: `T::pooled()` takes one, `T::pool()` is the pool.
+///
+/// The type needs `Reset`, and `Default` or `#[pooled(create = function)]`. By hand the same is
+/// `static POOL: Pool<T> = Pool::new_const(T::default)`.
+///
+/// ```
+/// use perfect21_mem_pool::{Pooled, Reset};
+///
+/// #[derive(Default, Reset, Pooled)]
+/// struct Reply {
+///     body: Vec<u8>,
+/// }
+///
+/// let mut reply = Reply::pooled();
+/// reply.body.extend_from_slice(b"hello");
+/// drop(reply); // emptied, and back in the pool
+/// assert!(Reply::pooled().body.is_empty());
+/// ```
+#[proc_macro_derive(Pooled, attributes(pooled))]
+pub fn derive_pooled(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    pooled::derive(&input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Warns when a call of the function leaves more memory allocated than it found.
+///
+/// `over` is the growth above which to warn (`"10MB"` unless set), `name` what the log calls the function (its path
+/// unless set). An `async fn` is counted only while it is polled. By hand the same is `track::Alarm`, which tells what
+/// is counted, and what it costs.
+///
+/// ```
+/// use perfect21_mem_pool::{track::Counting, track_memory};
+///
+/// #[global_allocator]
+/// static ALLOCATOR: Counting = Counting::system();
+///
+/// #[track_memory(over = "10MB")]
+/// fn load(rows: usize) -> Vec<[u64; 16]> {
+///     vec![[0; 16]; rows]
+/// }
+///
+/// #[track_memory(over = "64 KiB", name = "render")]
+/// async fn render(rows: &[[u64; 16]]) -> Result<String, std::fmt::Error> {
+///     let mut page = String::new();
+///     for row in rows {
+///         std::fmt::Write::write_fmt(&mut page, format_args!("{row:?}"))?;
+///     }
+///     Ok(page)
+/// }
+///
+/// let rows = load(100_000); // warns: it grew by 12.2 MiB
+/// # let _ = render(&rows);
+/// ```
+#[proc_macro_attribute]
+pub fn track_memory(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    track_memory::expand(arguments.into(), function.into()).unwrap_or_else(Error::into_compile_error).into()
+}

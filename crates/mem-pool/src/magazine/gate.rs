@@ -1,0 +1,125 @@
+//! A value that its owner uses for next to nothing, and that any other thread may claim for a moment.
+#![allow(unsafe_code, reason = "a lock would cost the owner more than its whole operation")]
+
+use crate::{
+    magazine::barrier::Barrier,
+    sync::{AtomicBool, AtomicU8, Ordering, UnsafeCell, yield_now},
+};
+
+const FREE: u8 = 0;
+const CLAIMED: u8 = 1;
+const CLOSED: u8 = 2;
+
+/// Who may touch the value is decided as in Dekker's algorithm: each side stores its own flag, passes a barrier, and
+/// loads the other's.
+///
+/// The owner stores `inside`, passes [`Barrier::light`] and loads `claim`; only if that is free it goes on. A claimer
+/// stores `claim`, passes [`Barrier::heavy`] and waits until `inside` is down. Take one entry and one claim. With a
+/// fence on both sides, one of the two loads sees the other side's store. With membarrier, the kernel runs a full
+/// barrier on each running thread between the claimer's store and load, and a thread that was not running has passed
+/// one by being switched. If the owner's barrier falls after its store of `inside`, the claimer's load, later still,
+/// sees that store and waits; if it falls before that store, it also falls before the load of `claim`, which comes
+/// after the store in the program (the compiler fence sees to that) and so sees the claim. Either way never both are
+/// in. The value itself is handed over by the release stores to `inside` and `claim` and the acquire loads of them.
+///
+/// The owner never waits: refused, it does without its cache. A claimer waits for a few instructions of the owner,
+/// which runs no code of users in between (or for as long as the owner is off the CPU at that place).
+pub(crate) struct Gate<V> {
+    inside: AtomicBool,
+    claim: AtomicU8,
+    value: UnsafeCell<V>,
+}
+
+// SAFETY: the value is reached by one thread at a time, as argued above, and handed over by release and acquire; no
+// reference to it is ever shared, so `V: Send` is enough.
+unsafe impl<V: Send> Sync for Gate<V> {}
+
+/// Why the owner was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Another thread is at it, for a moment.
+    Claimed,
+    /// For ever.
+    Closed,
+}
+
+impl<V> Gate<V> {
+    pub(crate) fn new(value: V) -> Self {
+        Self { inside: AtomicBool::new(false), claim: AtomicU8::new(FREE), value: UnsafeCell::new(value) }
+    }
+
+    /// Works on the value as its owner.
+    ///
+    /// When the value makes the gate's own memory reachable by others (an object that keeps it alive goes in), the
+    /// gate may be gone when this returns; nothing of it is touched after `inside` went down.
+    ///
+    /// # Safety
+    /// One thread at a time is the owner, each happening after the one before, and `work` does not enter again.
+    #[inline(always)]
+    pub(crate) unsafe fn enter<R>(
+        &self,
+        barrier: Barrier,
+        work: impl FnOnce(&mut V) -> R,
+    ) -> Result<R, Refused> {
+        self.inside.store(true, Ordering::Relaxed);
+        let leave = Leave(&self.inside);
+        barrier.light();
+        match self.claim.load(Ordering::Acquire) {
+            FREE => {}
+            CLAIMED => return Err(Refused::Claimed),
+            _ => return Err(Refused::Closed),
+        }
+        // SAFETY: no claimer is at it, see above, and the caller is the only owner and is not in here already.
+        let done = self.value.with_mut(|value| work(unsafe { &mut *value }));
+        drop(leave);
+        Ok(done)
+    }
+
+    /// Keeps the owner out from now on; one who is in stays in.
+    pub(crate) fn claim(&self) {
+        // A closed one stays closed: claimers take turns under a lock, so nobody stores in between.
+        if self.claim.load(Ordering::Relaxed) == FREE {
+            self.claim.store(CLAIMED, Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps the owner out for ever.
+    pub(crate) fn close(&self) {
+        self.claim.store(CLOSED, Ordering::Relaxed);
+    }
+
+    /// Lets the owner in again.
+    pub(crate) fn release(&self) {
+        if self.claim.load(Ordering::Relaxed) == CLAIMED {
+            self.claim.store(FREE, Ordering::Release);
+        }
+    }
+
+    /// Works on the claimed value, after the owner has left.
+    ///
+    /// # Safety
+    /// The caller has claimed or closed the gate, then passed [`Barrier::heavy`] with success, has not released it
+    /// since, and no other thread does the same meanwhile.
+    pub(crate) unsafe fn claimed<R>(&self, work: impl FnOnce(&mut V) -> R) -> R {
+        let mut spins = 0_u32;
+        while self.inside.load(Ordering::Acquire) {
+            spins += 1;
+            if cfg!(all(test, perfect21_loom)) || spins.is_multiple_of(64) {
+                yield_now();
+            }
+            std::hint::spin_loop();
+        }
+        // SAFETY: the owner has left and is kept out, see above, and the caller is the only claimer.
+        self.value.with_mut(|value| work(unsafe { &mut *value }))
+    }
+}
+
+/// Leaves also by unwinding, as when an allocation panics.
+struct Leave<'a>(&'a AtomicBool);
+
+impl Drop for Leave<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

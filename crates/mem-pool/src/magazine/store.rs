@@ -1,0 +1,199 @@
+//! What all handles and objects of a pool share, and the way of an object out of it.
+#![allow(unsafe_code, reason = "entering a cache as its owner")]
+
+use std::sync::{
+    Arc, Mutex, Weak,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst},
+};
+
+use crate::{
+    budget::Budget,
+    depot::Depot,
+    magazine::{barrier::Barrier, cache::Cache, gate::Refused, seat, shelf::Shelf, table::Table},
+    node::{Item, Node},
+    stats::Counts,
+};
+
+/// What users say about their objects.
+pub(crate) struct Recipe<T> {
+    pub(crate) create: Box<dyn Fn() -> T + Send + Sync>,
+    pub(crate) reset: Box<dyn Fn(&mut T) -> bool + Send + Sync>,
+    pub(crate) bytes: Option<Measure<T>>,
+}
+
+type Measure<T> = Box<dyn Fn(&T) -> usize + Send + Sync>;
+
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) budget: Budget,
+    pub(crate) barrier: Barrier,
+    /// The most objects in a magazine.
+    pub(crate) magazine: usize,
+}
+
+pub(crate) struct Store<T: Send + 'static> {
+    /// A number that no other store of the process has, or had.
+    id: u64,
+    pub(crate) recipe: Recipe<T>,
+    pub(crate) settings: Settings,
+    pub(super) caches: Table<Cache<T>>,
+    pub(crate) depot: Depot<T>,
+    pub(crate) counts: Counts,
+    /// How many `Pool`s there are of it; at zero it closes.
+    pub(crate) handles: AtomicUsize,
+    pub(super) closed: AtomicBool,
+    /// Held by the one who claims caches.
+    pub(super) claiming: Mutex<()>,
+}
+
+impl<T: Send + 'static> Store<T> {
+    pub(crate) fn new(recipe: Recipe<T>, settings: Settings) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Relaxed),
+            recipe,
+            settings,
+            caches: Table::new(),
+            depot: Depot::new(),
+            counts: Counts::default(),
+            handles: AtomicUsize::new(1),
+            closed: AtomicBool::new(false),
+            claiming: Mutex::new(()),
+        })
+    }
+
+    pub(crate) fn sized(&self) -> bool {
+        self.recipe.bytes.is_some()
+    }
+
+    pub(crate) fn caches(&self) -> impl Iterator<Item = &Cache<T>> {
+        self.caches.iter()
+    }
+
+    /// An object to use: from the thread's cache, else the depot, else a new one.
+    #[inline]
+    pub(crate) fn take(self: &Arc<Self>) -> Item<T> {
+        self.take_at_hand().unwrap_or_else(|| self.take_from_afar())
+    }
+
+    #[inline(always)]
+    fn take_at_hand(&self) -> Option<Item<T>> {
+        let cache = self.cache()?;
+        // SAFETY: the seat is this thread's, and popping an item runs no code of others.
+        let popped =
+            unsafe { cache.gate.enter(self.settings.barrier, |shelf| cache.pop(shelf, self.sized())) };
+        popped.ok().flatten()
+    }
+
+    #[cold]
+    fn take_from_afar(self: &Arc<Self>) -> Item<T> {
+        let from_depot = match self.own_cache() {
+            Some(cache) => self.load(cache),
+            None => None,
+        };
+        if let Some(item) = from_depot.or_else(|| self.take_from_depot()) {
+            return item;
+        }
+        self.create()
+    }
+
+    pub(crate) fn create(self: &Arc<Self>) -> Item<T> {
+        let item = Node::new((self.recipe.create)(), self);
+        self.counts.made.fetch_add(1, Relaxed);
+        item
+    }
+
+    fn load(&self, cache: &Cache<T>) -> Option<Item<T>> {
+        let Settings { budget, magazine, .. } = &self.settings;
+        // SAFETY: `own_cache` is this thread's, and loading moves magazines without running code of others.
+        let popped = unsafe {
+            cache.gate.enter(self.settings.barrier, |shelf| {
+                let loaded = shelf.load(&self.depot, budget, *magazine);
+                self.copy_credit(cache, shelf);
+                if loaded { cache.pop(shelf, self.sized()) } else { None }
+            })
+        };
+        popped.ok().flatten()
+    }
+
+    fn take_from_depot(&self) -> Option<Item<T>> {
+        let item = self.depot.take_one()?;
+        self.settings.budget.objects.give_back(1);
+        self.settings.budget.bytes.give_back(item.bytes);
+        self.counts.taken.fetch_add(1, Relaxed);
+        Some(item)
+    }
+
+    pub(super) fn copy_credit(&self, cache: &Cache<T>, shelf: &Shelf<T>) {
+        if self.sized() {
+            cache.credit.store(shelf.credit, Relaxed);
+        }
+    }
+
+    /// The calling thread's cache, if there is one.
+    #[inline(always)]
+    pub(super) fn cache(&self) -> Option<&Cache<T>> {
+        match seat::last(self.id) {
+            // SAFETY: noted below by this thread, which has held its seat since, for the store of this number, which is
+            // this one; its caches never move.
+            Some(last) => Some(unsafe { &*last.cast() }),
+            None => self.cache_in_table(),
+        }
+    }
+
+    #[inline(never)]
+    fn cache_in_table(&self) -> Option<&Cache<T>> {
+        let cache = self.caches.get(seat::held()?)?;
+        seat::set_last(self.id, std::ptr::from_ref(cache).cast());
+        Some(cache)
+    }
+
+    /// The calling thread's cache, made now if need be and to be emptied when the thread ends.
+    pub(super) fn own_cache(self: &Arc<Self>) -> Option<&Cache<T>> {
+        let cache = self.caches.get_or_make(seat::take()?, Cache::new);
+        let register = |registered: bool| {
+            move |shelf: &mut Shelf<T>| std::mem::replace(&mut shelf.registered, registered)
+        };
+        // SAFETY: the seat is this thread's, and this sets a flag.
+        let known = unsafe { cache.gate.enter(self.settings.barrier, register(true)) };
+        let noted = match known {
+            Ok(known) => known || seat::visit(Arc::downgrade(self) as Weak<dyn seat::Visited>),
+            Err(Refused::Claimed | Refused::Closed) => return None,
+        };
+        if !noted {
+            // An object is dropped by the thread's last act, and uses a pool: that one does without a cache.
+            // SAFETY: as above.
+            let _ = unsafe { cache.gate.enter(self.settings.barrier, register(false)) };
+            return None;
+        }
+        Some(cache)
+    }
+}
+
+impl<T: Send + 'static> seat::Visited for Store<T> {
+    fn leave(&self, seat: seat::Seat) {
+        let Some(cache) = self.caches.get(seat) else { return };
+        let empty = |shelf: &mut Shelf<T>| {
+            shelf.registered = false;
+            let emptied = shelf.empty();
+            self.copy_credit(cache, shelf);
+            emptied
+        };
+        let emptied = loop {
+            // SAFETY: the seat is this thread's until it has left, and emptying a shelf moves magazines only.
+            match unsafe { cache.gate.enter(self.settings.barrier, empty) } {
+                Ok(emptied) => break emptied,
+                Err(Refused::Claimed) => std::thread::yield_now(),
+                Err(Refused::Closed) => return,
+            }
+        };
+        // The room that was reserved is at least that of the objects in it.
+        self.settings.budget.objects.give_back(emptied.room - emptied.items.len());
+        self.settings.budget.bytes.give_back(emptied.credit);
+        self.depot.give(emptied.items);
+        if self.closed.load(SeqCst) {
+            drop(self.depot.take_all());
+        }
+    }
+}
