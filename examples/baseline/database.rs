@@ -6,6 +6,7 @@ use perfect21_redis_cache::RedisCache;
 use perfect21_test_support::{postgres::Postgres, redis::Redis};
 use std::{fmt::Display, path::PathBuf, time::Duration};
 use tempfile::TempDir;
+use tokio::process::Command;
 
 /// A server that does not answer by then is not there; seeding is not counted.
 const REACH: Duration = Duration::from_millis(1700);
@@ -14,9 +15,9 @@ const REACH: Duration = Duration::from_millis(1700);
 pub(crate) struct Backends {
     pub database: Database,
     pub database_kind: &'static str,
-    /// What tells a service of its own process where to look.
-    pub arguments: Vec<String>,
     pub cache_kind: &'static str,
+    pub redis_url: Option<String>,
+    postgres_url: Option<String>,
     _sqlite: Option<TempDir>,
     _postgres: Option<Postgres>,
     _redis: Option<Redis>,
@@ -45,7 +46,7 @@ pub(crate) async fn prepare(postgres: &Server, redis: &Server, pages: usize) -> 
         let reached = RedisCache::builder(&url).connect().await;
         reached.map_err(|error| format!("Redis at {}: {}", without_password(&url), sentence(&error)))?;
         backends.cache_kind = if redis_server.is_some() { "Redis (private)" } else { "Redis (yours)" };
-        backends.arguments.push(format!("--redis={url}"));
+        backends.redis_url = Some(url);
         backends._redis = redis_server;
     }
     let name = backends.database_kind;
@@ -54,9 +55,13 @@ pub(crate) async fn prepare(postgres: &Server, redis: &Server, pages: usize) -> 
         Err(_) => return Err(format!("{name}: no answer within {REACH:?}; is the URL right?")),
     }
     eprintln!("Making the demo shop: {pages} products in {name}");
-    let created = backends.database.create(pages as i64).await;
-    created.map_err(|error| format!("{name}: cannot make the demo shop: {}", sentence(&error)))?;
-    Ok(backends)
+    match backends.database.create(pages as i64).await {
+        Ok(()) => Ok(backends),
+        Err(error) => {
+            backends.remove().await;
+            Err(format!("{name}: cannot make the demo shop: {}", sentence(&error)))
+        }
+    }
 }
 
 /// SQLite needs no reaching, and connecting would make the file.
@@ -68,11 +73,39 @@ async fn reach(database: &Database) -> Result<(), perfect21_examples::shop::Repo
 }
 
 impl Backends {
-    /// Leaves the user's database as it was found.
-    pub(crate) async fn remove(self) -> Result<(), String> {
-        let removed = self.database.remove().await;
-        removed
-            .map_err(|error| format!("the schema perfect21_shop could not be dropped: {}", sentence(&error)))
+    fn new(database: Database, database_kind: &'static str) -> Self {
+        Self {
+            database,
+            database_kind,
+            cache_kind: "in memory (embedded)",
+            redis_url: None,
+            postgres_url: None,
+            _sqlite: None,
+            _postgres: None,
+            _redis: None,
+        }
+    }
+
+    /// Tells a service of its own process where to look. URLs go by the environment: they may hold a password, and
+    /// anyone on the machine can read a command line.
+    pub(crate) fn tell(&self, service: &mut Command) {
+        if let Database::Sqlite(file) = &self.database {
+            service.arg("--sqlite").arg(file);
+        }
+        for (option, variable, url) in
+            [("--postgres", "DATABASE_URL", &self.postgres_url), ("--redis", "REDIS_URL", &self.redis_url)]
+        {
+            if let Some(url) = url {
+                service.arg(option).env(variable, url);
+            }
+        }
+    }
+
+    /// Leaves the user's database as it was found, and says where it cannot: what was measured stands all the same.
+    pub(crate) async fn remove(self) {
+        if let Err(error) = self.database.remove().await {
+            eprintln!("baseline: the schema perfect21_shop could not be dropped: {}", sentence(&error));
+        }
     }
 }
 
@@ -80,11 +113,7 @@ fn sqlite() -> Result<Backends, String> {
     let dir =
         TempDir::with_prefix("perfect21-").map_err(|error| format!("no temporary directory: {error}"))?;
     let file: PathBuf = dir.path().join("shop.sqlite");
-    let arguments = vec![format!("--sqlite={}", file.display())];
-    Ok(Backends {
-        _sqlite: Some(dir),
-        ..Backends::new(Database::Sqlite(file), "SQLite (embedded)", arguments)
-    })
+    Ok(Backends { _sqlite: Some(dir), ..Backends::new(Database::Sqlite(file), "SQLite (embedded)") })
 }
 
 fn postgres_at(url: &str, kind: &'static str) -> Result<Backends, String> {
@@ -99,14 +128,7 @@ fn postgres_at(url: &str, kind: &'static str) -> Result<Backends, String> {
     let database = url
         .parse()
         .map_err(|error| refused(&sentence(&error as &perfect21_examples::shop::RepositoryError)))?;
-    Ok(Backends::new(database, kind, vec![format!("--postgres={url}")]))
-}
-
-impl Backends {
-    fn new(database: Database, database_kind: &'static str, arguments: Vec<String>) -> Self {
-        let cache_kind = "in memory (embedded)";
-        Self { database, database_kind, arguments, cache_kind, _sqlite: None, _postgres: None, _redis: None }
-    }
+    Ok(Backends { postgres_url: Some(url.to_owned()), ..Backends::new(database, kind) })
 }
 
 async fn blocking<T: Send + 'static>(

@@ -46,17 +46,26 @@ pub(crate) async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     }
     let pages = Trace::read(None)?.pages;
     let backends = database::prepare(&options.postgres, &options.redis, pages).await?;
-    let redis = backends.arguments.iter().find_map(|argument| argument.strip_prefix("--redis="));
-    let service = service(options.kind, &backends.database, redis.map(str::to_owned)).await?;
+    let ended = by_hand(listener, &options, &backends).await;
+    backends.remove().await;
+    ended
+}
+
+/// Serves until Ctrl-C.
+async fn by_hand(
+    listener: TcpListener,
+    options: &ServeOptions,
+    backends: &database::Backends,
+) -> Result<ExitCode, String> {
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let service = service(options.kind, &backends.database, backends.redis_url.clone()).await?;
     print(&format!(
         "The {} service listens on http://{address} (database: {}, cache: {}); Ctrl-C ends it.\nTry http://{address}/api/products/1",
         options.kind.name(),
         backends.database_kind,
         if options.kind == Kind::Tuned { backends.cache_kind } else { "none" }
     ));
-    let ended = serve(listener, service, async { drop(tokio::signal::ctrl_c().await) }).await;
-    backends.remove().await?;
-    ended
+    serve(listener, service, async { drop(tokio::signal::ctrl_c().await) }).await
 }
 
 fn child_database(options: &ServeOptions) -> Result<Database, String> {

@@ -27,9 +27,10 @@ impl Service {
         let name = kind.name();
         let failed = |error: &dyn std::fmt::Display| format!("the {name} service did not start: {error}");
         let executable = std::env::current_exe().map_err(|error| failed(&error))?;
-        let mut child = Command::new(executable)
-            .args(["serve", name, "--child", "--port=0"])
-            .args(&backends.arguments)
+        let mut command = Command::new(executable);
+        command.args(["serve", name, "--child", "--port=0"]);
+        backends.tell(&mut command);
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Ctrl-C is for us; the service is told when to end.

@@ -53,21 +53,39 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode, String> {
     let trace = Trace::read(options.trace.as_deref())?;
     let interrupt = Interrupt::listen();
     let backends = database::prepare(&options.postgres, &options.redis, trace.pages).await?;
+    let ended = compare(&options, &backends, &trace, &interrupt, &directory).await;
+    backends.remove().await;
+    ended
+}
+
+/// Measures both services and writes the report, of one of them if the other does not start.
+async fn compare(
+    options: &Options,
+    backends: &Backends,
+    trace: &Trace,
+    interrupt: &Interrupt,
+    directory: &Path,
+) -> Result<ExitCode, String> {
     let mut measured = Vec::new();
+    let mut not_started = None;
     for kind in [Kind::Plain, Kind::Tuned] {
-        measured.push(measure(kind, &options, &backends, &trace, &interrupt).await?);
+        match measure(kind, options, backends, trace, interrupt).await {
+            Ok(service) => measured.push(service),
+            Err(problem) if measured.is_empty() => return Err(problem),
+            Err(problem) => not_started = Some(problem),
+        }
         if measured.iter().any(|service| service.cut_short.is_some()) {
             break;
         }
     }
-    let report = scoreboard::report(&options, &backends, &trace, &measured);
-    write(&directory, &report)?;
+    let mut report = scoreboard::report(options, backends, trace, &measured);
+    report.partial = report.partial.or(not_started);
+    write(directory, &report)?;
     if options.json {
         print(&serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
     } else {
         print(&format!("\n{}\nReport: {}", report.to_text(), directory.join("report.html").display()));
     }
-    backends.remove().await?;
     Ok(match (&report.partial, interrupt.happened()) {
         (None, _) => ExitCode::SUCCESS,
         (Some(_), true) => ExitCode::from(INTERRUPTED),

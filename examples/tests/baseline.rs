@@ -193,6 +193,26 @@ fn real_servers_take_the_place_of_embedded_ones() {
 }
 
 #[test]
+fn the_users_database_is_left_as_it_was_found() {
+    let server = perfect21_test_support::postgres::Postgres::start().unwrap();
+    let url = server.url();
+    let (_directory, trace) = short_trace();
+    let (output, home, _) = run(&[&SHORT[..], &[&format!("--postgres={url}"), &trace]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(json(home.path())["setup"].to_string().contains("PostgreSQL (yours)"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let schemas: i64 = runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let count = "SELECT count(*) FROM pg_namespace WHERE nspname = 'perfect21_shop'";
+        let row = client.query_one(count, &[]).await.unwrap();
+        connection.abort();
+        row.get(0)
+    });
+    assert_eq!(schemas, 0);
+}
+
+#[test]
 fn the_guides_preset_runs_its_own_probes() {
     let (output, home, _) = run(&["--preset", "guide"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

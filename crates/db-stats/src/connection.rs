@@ -1,8 +1,11 @@
 use crate::{error::Error, statement::Statements};
 use deadpool_postgres::Object;
-use std::fmt;
+use std::{fmt, time::Duration};
 use tokio::runtime::Handle;
 use tokio_postgres::{NoTls, Row, types::ToSql};
+
+/// A server that has gone silent must not hold the cancelling task for ever.
+const CANCEL: Duration = Duration::from_secs(5);
 
 /// A connection out of a [`Pool`](crate::Pool); dropping it gives it back.
 pub struct Connection {
@@ -60,7 +63,7 @@ impl Drop for Connection {
             let cancel = client.cancel_token();
             runtime.spawn(async move {
                 // If the server cannot be told, closing the connection ends the statement when it next writes.
-                let _ = cancel.cancel_query(NoTls).await;
+                let _ = tokio::time::timeout(CANCEL, cancel.cancel_query(NoTls)).await;
                 drop(client);
             });
         }
