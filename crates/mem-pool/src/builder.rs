@@ -14,7 +14,7 @@ const MAGAZINE_BYTES: usize = 64 * 1024;
 
 /// Makes a [`Pool`].
 #[must_use = "a builder does nothing until `build()`"]
-pub struct PoolBuilder<T> {
+pub struct PoolBuilder<T: Send + 'static> {
     recipe: Recipe<T>,
     name: String,
     max_idle: usize,
@@ -28,7 +28,11 @@ impl<T: Send + 'static> PoolBuilder<T> {
         reset: impl Fn(&mut T) -> bool + Send + Sync + 'static,
     ) -> Self {
         Self {
-            recipe: Recipe { create: Box::new(create), reset: Box::new(reset), bytes: None },
+            recipe: Recipe {
+                create: Box::new(create),
+                clean: Box::new(move |node| reset(&mut node.value)),
+                bytes: None,
+            },
             name: "default".to_owned(),
             max_idle: 1024,
             max_idle_bytes: None,
@@ -74,7 +78,7 @@ impl<T: Send + 'static> PoolBuilder<T> {
     /// # }
     /// ```
     pub fn bytes_by(mut self, bytes: impl Fn(&T) -> usize + Send + Sync + 'static) -> Self {
-        self.recipe.bytes = Some(Box::new(bytes));
+        self.recipe.bytes = Some(Arc::new(bytes));
         self
     }
 
@@ -118,11 +122,11 @@ impl<T: Send + 'static> PoolBuilder<T> {
             barrier: if self.plain_fences { Barrier::Fence } else { Barrier::detect() },
             magazine: (MAGAZINE_BYTES / size).clamp(1, MAGAZINE),
         };
-        Store::new(self.recipe, settings)
+        Store::new(self.recipe.with_measure(), settings)
     }
 }
 
-impl<T> fmt::Debug for PoolBuilder<T> {
+impl<T: Send + 'static> fmt::Debug for PoolBuilder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolBuilder")
             .field("name", &self.name)

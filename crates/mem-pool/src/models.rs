@@ -26,21 +26,21 @@ struct Pool {
 
 impl Pool {
     fn new() -> Self {
-        Self { gate: Gate::new(Vec::new()), depot: Mutex::new(Vec::new()) }
+        Self { gate: Gate::new(Vec::new(), FENCE), depot: Mutex::new(Vec::new()) }
     }
 
     /// As the owner: into the cache, else into the depot.
     fn keep(&self, item: StdArc<()>) {
         let mut item = Some(item);
         // SAFETY: each model calls it from one thread at a time.
-        let _ = unsafe { self.gate.enter(FENCE, |shelf| shelf.extend(item.take())) };
+        let _ = unsafe { self.gate.enter(|shelf| shelf.extend(item.take())) };
         self.depot.lock().unwrap().extend(item);
     }
 
     /// As the owner: from the cache.
     fn take(&self) -> Option<StdArc<()>> {
         // SAFETY: as above.
-        unsafe { self.gate.enter(FENCE, Vec::pop) }.ok().flatten()
+        unsafe { self.gate.enter(Vec::pop) }.ok().flatten()
     }
 
     /// As the one who trims.
@@ -108,7 +108,7 @@ fn nothing_gets_into_a_closed_cache() {
             move || {
                 let mut item = Some(StdArc::new(()));
                 // SAFETY: the only owner.
-                let entered = unsafe { pool.gate.enter(FENCE, |shelf| shelf.extend(item.take())) };
+                let entered = unsafe { pool.gate.enter(|shelf| shelf.extend(item.take())) };
                 assert!(matches!(entered, Ok(()) | Err(Refused::Closed)));
                 item.is_none()
             }

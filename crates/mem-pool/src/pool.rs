@@ -31,17 +31,14 @@ use crate::{PoolBuilder, Pooled, PooledOwned, Reset, Stats, magazine::Store, nod
 /// assert_eq!((pool.stats().made, pool.stats().hits), (1, 1));
 /// ```
 pub struct Pool<T: Send + 'static> {
-    source: Source<T>,
+    store: OnceLock<Arc<Store<T>>>,
+    /// How a `static` makes its store at first use; all others have it.
+    lazy: Option<Lazy<T>>,
 }
 
-enum Source<T: Send + 'static> {
-    Made(Arc<Store<T>>),
-    /// Of a `static`: made at first use.
-    Lazy {
-        store: OnceLock<Arc<Store<T>>>,
-        create: fn() -> T,
-        reset: fn(&mut T) -> bool,
-    },
+struct Lazy<T> {
+    create: fn() -> T,
+    reset: fn(&mut T) -> bool,
 }
 
 impl<T: Send + 'static> Pool<T> {
@@ -69,7 +66,7 @@ impl<T: Send + 'static> Pool<T> {
     where
         T: Reset,
     {
-        Self { source: Source::Lazy { store: OnceLock::new(), create, reset: T::reset } }
+        Self { store: OnceLock::new(), lazy: Some(Lazy { create, reset: T::reset }) }
     }
 
     /// Begins a pool of objects that know how to [`Reset`] themselves.
@@ -182,17 +179,15 @@ impl<T: Send + 'static> Pool<T> {
     }
 
     pub(crate) fn of(store: Arc<Store<T>>) -> Self {
-        Self { source: Source::Made(store) }
+        Self { store: OnceLock::from(store), lazy: None }
     }
 
     #[inline]
     pub(crate) fn store(&self) -> &Arc<Store<T>> {
-        match &self.source {
-            Source::Made(store) => store,
-            Source::Lazy { store, create, reset } => {
-                store.get_or_init(|| PoolBuilder::new(*create, *reset).into_store())
-            }
-        }
+        self.store.get_or_init(|| match &self.lazy {
+            Some(Lazy { create, reset }) => PoolBuilder::new(*create, *reset).into_store(),
+            None => unreachable!("made with its store"),
+        })
     }
 }
 
@@ -205,13 +200,7 @@ impl<T: Send + 'static> Clone for Pool<T> {
 
 impl<T: Send + 'static> Drop for Pool<T> {
     fn drop(&mut self) {
-        let store = match &self.source {
-            Source::Made(store) => store,
-            Source::Lazy { store, .. } => match store.get() {
-                Some(store) => store,
-                None => return,
-            },
-        };
+        let Some(store) = self.store.get() else { return };
         if store.handles.fetch_sub(1, AcqRel) == 1 {
             store.close();
         }

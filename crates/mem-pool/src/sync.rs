@@ -1,7 +1,7 @@
 //! The atomics of the hand-written synchronisation: std's, and loom's in the models.
 
 #[cfg(not(all(test, perfect21_loom)))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, compiler_fence, fence};
 
 #[cfg(all(test, perfect21_loom))]
 pub(crate) use loom::{
@@ -12,6 +12,10 @@ pub(crate) use loom::{
 
 #[cfg(not(all(test, perfect21_loom)))]
 pub(crate) use std::thread::yield_now;
+
+/// Loom runs what it is given and has no compiler that could move its accesses.
+#[cfg(all(test, perfect21_loom))]
+pub(crate) fn compiler_fence(_: Ordering) {}
 
 #[cfg(not(all(test, perfect21_loom)))]
 pub(crate) use self::cell::UnsafeCell;

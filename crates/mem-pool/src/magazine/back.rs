@@ -14,9 +14,9 @@ use std::{
 
 use crate::{
     magazine::{
-        cache::Cache,
+        cache::{Cache, NoRoom},
         hand::Lent,
-        shelf::{NoRoom, Shelf},
+        shelf::Shelf,
         store::{Settings, Store},
     },
     node::Item,
@@ -30,19 +30,18 @@ impl<T: Send + 'static> Lent for Item<T> {
         // SAFETY: the item holds a reference to its store, and is here until it is kept.
         let this = unsafe { &*store };
         // What a panic has left behind is not for the next user. The item is dropped as well if `reset` panics.
-        if thread::panicking() || !(this.recipe.reset)(&mut self.value) {
+        if thread::panicking() || !(this.recipe.clean)(&mut self) {
             return;
         }
-        this.measure(&mut self);
         // SAFETY: `store` is the item's.
         if let Some(item) = unsafe { Store::keep_at_hand(store, self) } {
-            Store::keep(item);
+            Store::keep_nearby(item);
         }
     }
 }
 
 impl<T: Send + 'static> Store<T> {
-    /// Puts the item into the thread's cache, or gives it back if there is no room.
+    /// Puts the item into the thread's cache, or gives it back if that is not done in a few instructions.
     ///
     /// # Safety
     /// `store` is that of the item. It may be gone afterwards if the item was kept.
@@ -51,40 +50,43 @@ impl<T: Send + 'static> Store<T> {
         // SAFETY: the item keeps its store alive until it is on the shelf. From then on a closing pool may drop it, but
         // only after this thread has left the gate, whose last access to the cache is the store by which it leaves.
         let store = unsafe { &*store };
-        let Some(cache) = store.cache() else { return Some(item) };
-        let sized = store.sized();
+        let Some(cache) = store.last_cache() else { return Some(item) };
         let mut item = Some(item);
-        let put = |shelf: &mut Shelf<T>| {
-            if let Some(item) = item.take_if(|item| shelf.has_room(item.bytes)) {
-                cache.push(shelf, item, sized);
-            }
-        };
+        let put = |shelf: &mut Shelf<T>| item = item.take().and_then(|item| cache.push(shelf, item).err());
         // SAFETY: the seat is this thread's, and pushing an item runs no code of others. Whether it was refused shows
         // in `item`.
-        let _ = unsafe { cache.gate.enter(store.settings.barrier, put) };
+        let _ = unsafe { cache.gate.enter_free(put) };
         item
+    }
+
+    /// As [`keep_at_hand`](Self::keep_at_hand), where that needs a closer look, and then anywhere.
+    #[inline(never)]
+    fn keep_nearby(item: Item<T>) {
+        let store: *const Self = Arc::as_ptr(item.store());
+        let mut item = Some(item);
+        // SAFETY: as in `keep_at_hand`.
+        if let Some(cache) = unsafe { &*store }.cache() {
+            let put =
+                |shelf: &mut Shelf<T>| item = item.take().and_then(|item| cache.push(shelf, item).err());
+            // SAFETY: as there.
+            let _ = unsafe { cache.gate.enter(put) };
+        }
+        if let Some(item) = item {
+            Self::keep(item);
+        }
     }
 
     /// Takes in an object that comes from elsewhere, as one that comes back.
     pub(crate) fn attach(&self, mut item: Item<T>) -> bool {
-        let clean = (self.recipe.reset)(&mut item.value);
-        if clean {
-            self.measure(&mut item);
-        }
-        clean && Self::keep(item)
+        (self.recipe.clean)(&mut item) && Self::keep(item)
     }
 
     /// Takes in a new object, for any thread.
     pub(crate) fn fill_in(&self, mut item: Item<T>) -> bool {
-        self.measure(&mut item);
-        self.keep_in_depot(item)
-    }
-
-    #[inline(always)]
-    fn measure(&self, item: &mut Item<T>) {
         if let Some(bytes) = &self.recipe.bytes {
             item.bytes = bytes(&item.value);
         }
+        self.keep_in_depot(item)
     }
 
     /// Keeps a clean object where there is room for it, and drops it where there is none. Says which.
@@ -113,12 +115,11 @@ impl<T: Send + 'static> Store<T> {
                 return false;
             }
             let bytes = item.as_ref().map_or(0, |item| item.bytes);
-            let room = shelf.make_room(bytes, &self.depot, budget, *magazine);
-            self.copy_credit(cache, shelf);
+            let room = cache.make_room(shelf, bytes, &self.depot, budget, *magazine);
             match (room, item.take()) {
-                (Ok(()), Some(item)) => {
-                    cache.push(shelf, item, self.sized());
-                    true
+                (Ok(()), Some(new)) => {
+                    *item = cache.push(shelf, new).err();
+                    item.is_none()
                 }
                 (Err(NoRoom::Bytes), item) => {
                     refused = item;
@@ -131,7 +132,7 @@ impl<T: Send + 'static> Store<T> {
             }
         };
         // SAFETY: `own_cache` is this thread's; a refused item is dropped only outside.
-        unsafe { cache.gate.enter(self.settings.barrier, &mut put) }.unwrap_or(false)
+        unsafe { cache.gate.enter(&mut put) }.unwrap_or(false)
     }
 
     fn keep_in_depot(&self, item: Item<T>) -> bool {

@@ -6,7 +6,7 @@ use crate::sync::{Ordering, fence};
 /// How the owner of a cache and one who claims it see each other's stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Barrier {
-    /// `light` only holds the compiler back; `heavy` makes every running thread of the process pass a full barrier.
+    /// The owner only holds the compiler back; `heavy` makes every running thread of the process pass a full barrier.
     #[cfg(not(all(test, perfect21_loom)))]
     Process,
     /// A full fence on both sides.
@@ -21,14 +21,9 @@ impl Barrier {
         *DETECTED.get_or_init(|| if membarrier::register() { Self::Process } else { Self::Fence })
     }
 
-    /// The owner's side: between its store and its load, in every operation.
-    #[inline(always)]
-    pub(crate) fn light(self) {
-        match self {
-            #[cfg(not(all(test, perfect21_loom)))]
-            Self::Process => std::sync::atomic::compiler_fence(Ordering::SeqCst),
-            Self::Fence => fence(Ordering::SeqCst),
-        }
+    /// Whether the owner's side, between its store and its load in every operation, only has to hold back the compiler.
+    pub(crate) fn light(self) -> bool {
+        self != Self::Fence
     }
 
     /// The claimer's side. `false` if the kernel refuses now what it granted at first (a sandbox entered since): then

@@ -3,17 +3,21 @@
 
 use crate::{
     magazine::barrier::Barrier,
-    sync::{AtomicBool, AtomicU8, Ordering, UnsafeCell, yield_now},
+    sync::{AtomicBool, AtomicU8, Ordering, UnsafeCell, compiler_fence, fence, yield_now},
 };
 
+/// The states of `claim`. A gate whose owner has to pass a fence is never `FREE` but `FENCED`, so that one whose owner
+/// need not costs it no look at which of the two it is.
 const FREE: u8 = 0;
-const CLAIMED: u8 = 1;
-const CLOSED: u8 = 2;
+const FENCED: u8 = 1;
+const CLAIMED: u8 = 2;
+const CLOSED: u8 = 3;
 
 /// Who may touch the value is decided as in Dekker's algorithm: each side stores its own flag, passes a barrier, and
 /// loads the other's.
 ///
-/// The owner stores `inside`, passes [`Barrier::light`] and loads `claim`; only if that is free it goes on. A claimer
+/// The owner stores `inside`, passes its barrier and loads `claim`; only if that is free it goes on. Its barrier holds
+/// back the compiler alone ([`Barrier::light`]), or is a fence. A claimer
 /// stores `claim`, passes [`Barrier::heavy`] and waits until `inside` is down. Take one entry and one claim. With a
 /// fence on both sides, one of the two loads sees the other side's store. With membarrier, the kernel runs a full
 /// barrier on each running thread between the claimer's store and load, and a thread that was not running has passed
@@ -27,6 +31,7 @@ const CLOSED: u8 = 2;
 pub(crate) struct Gate<V> {
     inside: AtomicBool,
     claim: AtomicU8,
+    barrier: Barrier,
     value: UnsafeCell<V>,
 }
 
@@ -44,11 +49,17 @@ pub(crate) enum Refused {
 }
 
 impl<V> Gate<V> {
-    pub(crate) fn new(value: V) -> Self {
-        Self { inside: AtomicBool::new(false), claim: AtomicU8::new(FREE), value: UnsafeCell::new(value) }
+    pub(crate) fn new(value: V, barrier: Barrier) -> Self {
+        let claim = AtomicU8::new(Self::unclaimed(barrier));
+        Self { inside: AtomicBool::new(false), claim, barrier, value: UnsafeCell::new(value) }
     }
 
-    /// Works on the value as its owner.
+    fn unclaimed(barrier: Barrier) -> u8 {
+        if barrier.light() { FREE } else { FENCED }
+    }
+
+    /// Works on the value as its owner if nothing more than a look at the gate is needed; else [`enter`](Self::enter)
+    /// knows more.
     ///
     /// When the value makes the gate's own memory reachable by others (an object that keeps it alive goes in), the
     /// gate may be gone when this returns; nothing of it is touched after `inside` went down.
@@ -56,20 +67,37 @@ impl<V> Gate<V> {
     /// # Safety
     /// One thread at a time is the owner, each happening after the one before, and `work` does not enter again.
     #[inline(always)]
-    pub(crate) unsafe fn enter<R>(
-        &self,
-        barrier: Barrier,
-        work: impl FnOnce(&mut V) -> R,
-    ) -> Result<R, Refused> {
+    pub(crate) unsafe fn enter_free<R>(&self, work: impl FnOnce(&mut V) -> R) -> Option<R> {
         self.inside.store(true, Ordering::Relaxed);
         let leave = Leave(&self.inside);
-        barrier.light();
+        compiler_fence(Ordering::SeqCst);
+        if self.claim.load(Ordering::Acquire) != FREE {
+            return None;
+        }
+        // SAFETY: no claimer is at it, see above, and the caller is the only owner and is not in here already.
+        let done = self.value.with_mut(|value| work(unsafe { &mut *value }));
+        drop(leave);
+        Some(done)
+    }
+
+    /// Works on the value as its owner, also where that needs a fence, and says why not if it may not.
+    ///
+    /// # Safety
+    /// As [`enter_free`](Self::enter_free), and what holds of the gate's memory there, holds here.
+    pub(crate) unsafe fn enter<R>(&self, work: impl FnOnce(&mut V) -> R) -> Result<R, Refused> {
+        self.inside.store(true, Ordering::Relaxed);
+        let leave = Leave(&self.inside);
+        if self.barrier.light() {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            fence(Ordering::SeqCst);
+        }
         match self.claim.load(Ordering::Acquire) {
-            FREE => {}
+            FREE | FENCED => {}
             CLAIMED => return Err(Refused::Claimed),
             _ => return Err(Refused::Closed),
         }
-        // SAFETY: no claimer is at it, see above, and the caller is the only owner and is not in here already.
+        // SAFETY: as there.
         let done = self.value.with_mut(|value| work(unsafe { &mut *value }));
         drop(leave);
         Ok(done)
@@ -78,7 +106,7 @@ impl<V> Gate<V> {
     /// Keeps the owner out from now on; one who is in stays in.
     pub(crate) fn claim(&self) {
         // A closed one stays closed: claimers take turns under a lock, so nobody stores in between.
-        if self.claim.load(Ordering::Relaxed) == FREE {
+        if self.claim.load(Ordering::Relaxed) != CLOSED {
             self.claim.store(CLAIMED, Ordering::Relaxed);
         }
     }
@@ -91,7 +119,7 @@ impl<V> Gate<V> {
     /// Lets the owner in again.
     pub(crate) fn release(&self) {
         if self.claim.load(Ordering::Relaxed) == CLAIMED {
-            self.claim.store(FREE, Ordering::Release);
+            self.claim.store(Self::unclaimed(self.barrier), Ordering::Release);
         }
     }
 

@@ -24,10 +24,9 @@ impl<T: Send + 'static> Store<T> {
         if self.settings.barrier.heavy() {
             for cache in &caches {
                 // SAFETY: claimed, then a barrier that succeeded; `claiming` keeps others away.
-                let emptied = unsafe { cache.gate.claimed(|shelf| shelf.empty()) };
-                cache.credit.store(0, Relaxed);
+                let emptied =
+                    unsafe { cache.gate.claimed(|shelf| cache.empty(shelf, &self.settings.budget.bytes)) };
                 self.settings.budget.objects.give_back(emptied.room);
-                self.settings.budget.bytes.give_back(emptied.credit);
                 items.extend(emptied.items);
             }
         }

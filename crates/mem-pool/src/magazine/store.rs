@@ -15,13 +15,32 @@ use crate::{
 };
 
 /// What users say about their objects.
-pub(crate) struct Recipe<T> {
+pub(crate) struct Recipe<T: Send + 'static> {
     pub(crate) create: Box<dyn Fn() -> T + Send + Sync>,
-    pub(crate) reset: Box<dyn Fn(&mut T) -> bool + Send + Sync>,
-    pub(crate) bytes: Option<Measure<T>>,
+    /// Resets one that comes back, measures it where there is a measure, and says whether it may be kept.
+    pub(crate) clean: Box<Clean<T>>,
+    pub(crate) bytes: Option<Arc<Measure<T>>>,
 }
 
-type Measure<T> = Box<dyn Fn(&T) -> usize + Send + Sync>;
+impl<T: Send + 'static> Recipe<T> {
+    /// Lets `clean` measure too, so that a pool without a measure need not ask for one.
+    pub(crate) fn with_measure(mut self) -> Self {
+        if let Some(bytes) = self.bytes.clone() {
+            let reset = self.clean;
+            self.clean = Box::new(move |node| {
+                let keep = reset(node);
+                if keep {
+                    node.bytes = bytes(&node.value);
+                }
+                keep
+            });
+        }
+        self
+    }
+}
+
+pub(crate) type Clean<T> = dyn Fn(&mut Node<T>) -> bool + Send + Sync;
+pub(crate) type Measure<T> = dyn Fn(&T) -> usize + Send + Sync;
 
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -74,16 +93,23 @@ impl<T: Send + 'static> Store<T> {
     /// An object to use: from the thread's cache, else the depot, else a new one.
     #[inline]
     pub(crate) fn take(self: &Arc<Self>) -> Item<T> {
-        self.take_at_hand().unwrap_or_else(|| self.take_from_afar())
+        self.take_at_hand().unwrap_or_else(|| self.take_nearby())
     }
 
     #[inline(always)]
     fn take_at_hand(&self) -> Option<Item<T>> {
-        let cache = self.cache()?;
+        let cache = self.last_cache()?;
         // SAFETY: the seat is this thread's, and popping an item runs no code of others.
+        unsafe { cache.gate.enter_free(|shelf| cache.pop(shelf)) }.flatten()
+    }
+
+    /// As [`take_at_hand`](Self::take_at_hand), where that needs a closer look, and then from anywhere.
+    #[inline(never)]
+    fn take_nearby(self: &Arc<Self>) -> Item<T> {
+        // SAFETY: as there.
         let popped =
-            unsafe { cache.gate.enter(self.settings.barrier, |shelf| cache.pop(shelf, self.sized())) };
-        popped.ok().flatten()
+            self.cache().and_then(|cache| unsafe { cache.gate.enter(|shelf| cache.pop(shelf)) }.ok());
+        popped.flatten().unwrap_or_else(|| self.take_from_afar())
     }
 
     #[cold]
@@ -108,10 +134,9 @@ impl<T: Send + 'static> Store<T> {
         let Settings { budget, magazine, .. } = &self.settings;
         // SAFETY: `own_cache` is this thread's, and loading moves magazines without running code of others.
         let popped = unsafe {
-            cache.gate.enter(self.settings.barrier, |shelf| {
-                let loaded = shelf.load(&self.depot, budget, *magazine);
-                self.copy_credit(cache, shelf);
-                if loaded { cache.pop(shelf, self.sized()) } else { None }
+            cache.gate.enter(|shelf| {
+                let loaded = cache.load(shelf, &self.depot, budget, *magazine);
+                if loaded { cache.pop(shelf) } else { None }
             })
         };
         popped.ok().flatten()
@@ -125,25 +150,16 @@ impl<T: Send + 'static> Store<T> {
         Some(item)
     }
 
-    pub(super) fn copy_credit(&self, cache: &Cache<T>, shelf: &Shelf<T>) {
-        if self.sized() {
-            cache.credit.store(shelf.credit, Relaxed);
-        }
+    /// The calling thread's cache, if this is the store that it used last.
+    #[inline(always)]
+    pub(super) fn last_cache(&self) -> Option<&Cache<T>> {
+        // SAFETY: noted below by this thread, which has held its seat since, for the store of this number, which is
+        // this one; its caches never move.
+        seat::last(self.id).map(|last| unsafe { &*last.cast() })
     }
 
     /// The calling thread's cache, if there is one.
-    #[inline(always)]
     pub(super) fn cache(&self) -> Option<&Cache<T>> {
-        match seat::last(self.id) {
-            // SAFETY: noted below by this thread, which has held its seat since, for the store of this number, which is
-            // this one; its caches never move.
-            Some(last) => Some(unsafe { &*last.cast() }),
-            None => self.cache_in_table(),
-        }
-    }
-
-    #[inline(never)]
-    fn cache_in_table(&self) -> Option<&Cache<T>> {
         let cache = self.caches.get(seat::held()?)?;
         seat::set_last(self.id, std::ptr::from_ref(cache).cast());
         Some(cache)
@@ -151,12 +167,12 @@ impl<T: Send + 'static> Store<T> {
 
     /// The calling thread's cache, made now if need be and to be emptied when the thread ends.
     pub(super) fn own_cache(self: &Arc<Self>) -> Option<&Cache<T>> {
-        let cache = self.caches.get_or_make(seat::take()?, Cache::new);
+        let cache = self.caches.get_or_make(seat::take()?, || Cache::new(self.settings.barrier));
         let register = |registered: bool| {
             move |shelf: &mut Shelf<T>| std::mem::replace(&mut shelf.registered, registered)
         };
         // SAFETY: the seat is this thread's, and this sets a flag.
-        let known = unsafe { cache.gate.enter(self.settings.barrier, register(true)) };
+        let known = unsafe { cache.gate.enter(register(true)) };
         let noted = match known {
             Ok(known) => known || seat::visit(Arc::downgrade(self) as Weak<dyn seat::Visited>),
             Err(Refused::Claimed | Refused::Closed) => return None,
@@ -164,7 +180,7 @@ impl<T: Send + 'static> Store<T> {
         if !noted {
             // An object is dropped by the thread's last act, and uses a pool: that one does without a cache.
             // SAFETY: as above.
-            let _ = unsafe { cache.gate.enter(self.settings.barrier, register(false)) };
+            let _ = unsafe { cache.gate.enter(register(false)) };
             return None;
         }
         Some(cache)
@@ -176,13 +192,11 @@ impl<T: Send + 'static> seat::Visited for Store<T> {
         let Some(cache) = self.caches.get(seat) else { return };
         let empty = |shelf: &mut Shelf<T>| {
             shelf.registered = false;
-            let emptied = shelf.empty();
-            self.copy_credit(cache, shelf);
-            emptied
+            cache.empty(shelf, &self.settings.budget.bytes)
         };
         let emptied = loop {
             // SAFETY: the seat is this thread's until it has left, and emptying a shelf moves magazines only.
-            match unsafe { cache.gate.enter(self.settings.barrier, empty) } {
+            match unsafe { cache.gate.enter(empty) } {
                 Ok(emptied) => break emptied,
                 Err(Refused::Claimed) => std::thread::yield_now(),
                 Err(Refused::Closed) => return,
@@ -190,7 +204,6 @@ impl<T: Send + 'static> seat::Visited for Store<T> {
         };
         // The room that was reserved is at least that of the objects in it.
         self.settings.budget.objects.give_back(emptied.room - emptied.items.len());
-        self.settings.budget.bytes.give_back(emptied.credit);
         self.depot.give(emptied.items);
         if self.closed.load(SeqCst) {
             drop(self.depot.take_all());
