@@ -22,8 +22,20 @@ pub struct Cgroup {
 pub struct CgroupMemory {
     /// In use by all its processes, with the page cache of files they read, most of which the kernel can take back.
     pub current: Bytes,
+    /// Of that, cached pages of files that were not used lately, which the kernel takes back before it kills; `None`
+    /// where it does not tell.
+    pub inactive_file: Option<Bytes>,
     /// Where the kernel begins to kill.
     pub limit: Option<Bytes>,
+}
+
+impl CgroupMemory {
+    /// What is in use and not easily taken back: without the inactive pages of files, as container runtimes count it.
+    #[must_use]
+    pub fn working_set(&self) -> Bytes {
+        let inactive_file = self.inactive_file.map_or(0, Bytes::get);
+        Bytes::new(self.current.get().saturating_sub(inactive_file))
+    }
 }
 
 /// How often the CPU quota was used up, of the cgroup that has the smallest one.
@@ -62,6 +74,7 @@ mod linux {
         parse,
         psi::PsiFiles,
     };
+    use perfect21_core::Bytes;
     use std::{path::Path, time::Duration};
 
     /// The files of our cgroup and those above, held open.
@@ -105,8 +118,16 @@ mod linux {
     #[derive(Debug)]
     struct MemoryFiles {
         version: Version,
-        /// From ours upwards: what is used and its limit, which may be set or change at any time.
-        levels: Vec<(Kept, Kept)>,
+        /// From ours upwards.
+        levels: Vec<Level>,
+    }
+
+    #[derive(Debug)]
+    struct Level {
+        current: Kept,
+        /// May be set or change at any time.
+        limit: Kept,
+        stat: Option<Kept>,
     }
 
     impl MemoryFiles {
@@ -117,7 +138,14 @@ mod linux {
             for level in place.levels() {
                 let open = |name| Kept::open(level.join(name));
                 match (open(version.memory_current_file()), open(version.memory_limit_file())) {
-                    (Ok(current), Ok(limit)) => levels.push((current, limit)),
+                    (Ok(current), Ok(limit)) => {
+                        let stat = match open("memory.stat") {
+                            Ok(stat) => Some(stat),
+                            Err(error) if error.kind() == ErrorKind::Missing => None,
+                            Err(error) => return Err(error),
+                        };
+                        levels.push(Level { current, limit, stat });
+                    }
                     // The topmost one has no limit, and a level may lack the controller.
                     (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::Missing => {}
                     (Err(error), _) | (_, Err(error)) => return Err(error),
@@ -128,19 +156,29 @@ mod linux {
 
         fn read(&self) -> Result<CgroupMemory, Error> {
             let mut binding = None;
-            for (current, limit) in &self.levels {
-                let limit = self.version.memory_limit(limit)?;
+            for level in &self.levels {
+                let limit = self.version.memory_limit(&level.limit)?;
                 let tighter = match (&binding, limit) {
                     (None, _) | (Some((_, None)), Some(_)) => true,
                     (Some((_, Some(least))), Some(limit)) => limit < *least,
                     (Some(_), None) => false,
                 };
                 if tighter {
-                    binding = Some((current, limit));
+                    binding = Some((level, limit));
                 }
             }
-            let (current, limit) = binding.ok_or_else(|| absent("memory of the cgroup"))?;
-            Ok(CgroupMemory { current: current.number()?.into(), limit })
+            let (level, limit) = binding.ok_or_else(|| absent("memory of the cgroup"))?;
+            let key = self.version.inactive_file_key();
+            let inactive_file = level.stat.as_ref().map(|stat| {
+                stat.parse(&mut [0; 8192], "a line `inactive_file` with a number", |bytes| {
+                    parse::number_of(bytes, key)
+                })
+            });
+            Ok(CgroupMemory {
+                current: level.current.number()?.into(),
+                inactive_file: inactive_file.transpose()?.map(Bytes::new),
+                limit,
+            })
         }
     }
 

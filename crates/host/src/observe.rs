@@ -66,6 +66,11 @@ const DESCRIPTOR_LIMIT: Metric =
     Metric::new("process_descriptor_limit", Unit::Count, "File descriptors that may be open.");
 const CGROUP_MEMORY: Metric =
     Metric::new("cgroup_memory", Unit::Bytes, "Memory of our cgroup, page cache included.");
+const CGROUP_WORKING_SET: Metric = Metric::new(
+    "cgroup_memory_working_set",
+    Unit::Bytes,
+    "Memory of our cgroup without inactive page cache.",
+);
 const CGROUP_LIMIT: Metric = Metric::new("cgroup_memory_limit", Unit::Bytes, "Memory limit of our cgroup.");
 const CGROUP_THROTTLED: Metric =
     Metric::new("cgroup_throttled", Unit::Seconds, "Time that the CPU quota took from our cgroup, ever.");
@@ -133,6 +138,10 @@ impl Writer<'_> {
     fn cgroup(&mut self, sample: &Sample) {
         let memory: Option<&CgroupMemory> = sample.cgroup.memory.as_ref().ok();
         self.bytes(&CGROUP_MEMORY, &[], memory.map(|memory| memory.current));
+        // Where the kernel does not tell what is inactive, it is not known.
+        let working_set =
+            memory.filter(|memory| memory.inactive_file.is_some()).map(CgroupMemory::working_set);
+        self.bytes(&CGROUP_WORKING_SET, &[], working_set);
         self.bytes(&CGROUP_LIMIT, &[], memory.and_then(|memory| memory.limit));
         let cpu = sample.cgroup.cpu.as_ref().ok();
         self.gauge(&CGROUP_THROTTLED, &[], cpu.map(|cpu| cpu.throttled.as_secs_f64()));

@@ -20,6 +20,10 @@ fn everything_there_is_is_read() {
     let tree = Tree::new()
         .v2("/app")
         .with("sys/fs/cgroup/app/memory.current", "1048576\n")
+        .with(
+            "sys/fs/cgroup/app/memory.stat",
+            "anon 700000\nfile 300000\ninactive_file 262144\nactive_file 1\n",
+        )
         .with("sys/fs/cgroup/app/memory.max", "2097152\n")
         .with(
             "sys/fs/cgroup/app/cpu.stat",
@@ -47,6 +51,7 @@ fn everything_there_is_is_read() {
     }
     let memory = sample.cgroup.memory.unwrap();
     assert_eq!((memory.current, memory.limit), (Bytes::mib(1), Some(Bytes::mib(2))));
+    assert_eq!((memory.inactive_file, memory.working_set()), (Some(Bytes::kib(256)), Bytes::kib(768)));
     let cpu = sample.cgroup.cpu.unwrap();
     assert_eq!((cpu.periods, cpu.throttled), (10, Duration::from_millis(3)));
 }
@@ -59,12 +64,18 @@ fn version_1_tells_memory_and_throttling_too() {
             .with("sys/fs/cgroup/memory/app/memory.usage_in_bytes", "1048576\n")
             .with("sys/fs/cgroup/memory/app/memory.limit_in_bytes", "9223372036854771712\n")
             .with(
+                "sys/fs/cgroup/memory/app/memory.stat",
+                "cache 9\ninactive_file 7\ntotal_inactive_file 1048577\n",
+            )
+            .with(
                 "sys/fs/cgroup/cpu,cpuacct/app/cpu.stat",
                 "nr_periods 10\nnr_throttled 2\nthrottled_time 3000000\n",
             ),
     );
     let memory = sample.cgroup.memory.unwrap();
     assert_eq!((memory.current, memory.limit), (Bytes::mib(1), None));
+    // Read a moment later, it may be more than all.
+    assert_eq!((memory.inactive_file, memory.working_set()), (Some(Bytes::new(1_048_577)), Bytes::new(0)));
     assert_eq!(sample.cgroup.cpu.unwrap().throttled, Duration::from_millis(3));
     assert_eq!(sample.cgroup.psi.cpu.unwrap_err().kind(), ErrorKind::Missing);
 }

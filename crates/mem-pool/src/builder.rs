@@ -4,7 +4,7 @@ use perfect21_core::{Bytes, ConfigError};
 
 use crate::{
     Pool,
-    budget::{Bound, Budget},
+    budget::{Bound, Budget, Room},
     magazine::{Recipe, Settings, Store, barrier::Barrier},
 };
 
@@ -20,6 +20,7 @@ pub struct PoolBuilder<T: Send + 'static> {
     max_idle: usize,
     max_idle_bytes: Option<Bytes>,
     plain_fences: bool,
+    common_bytes: Option<Arc<Room>>,
 }
 
 impl<T: Send + 'static> PoolBuilder<T> {
@@ -37,7 +38,14 @@ impl<T: Send + 'static> PoolBuilder<T> {
             max_idle: 1024,
             max_idle_bytes: None,
             plain_fences: false,
+            common_bytes: None,
         }
+    }
+
+    /// Lets idle bytes beyond `max_idle_bytes` lie in a room that several pools have in common.
+    pub(crate) fn common_bytes(mut self, room: Arc<Room>) -> Self {
+        self.common_bytes = Some(room);
+        self
     }
 
     /// Its label in metrics, and its name in a [`Registry`](crate::Registry). Default: `default`.
@@ -118,7 +126,13 @@ impl<T: Send + 'static> PoolBuilder<T> {
             if self.recipe.bytes.is_some() { self.max_idle } else { self.max_idle.min(max_bytes / size) };
         let settings = Settings {
             name: self.name,
-            budget: Budget { objects: Bound::new(max_idle), bytes: Bound::new(max_bytes) },
+            budget: Budget {
+                objects: Bound::new(max_idle),
+                bytes: match self.common_bytes {
+                    Some(room) => Bound::sharing(max_bytes, room),
+                    None => Bound::new(max_bytes),
+                },
+            },
             barrier: if self.plain_fences { Barrier::Fence } else { Barrier::detect() },
             magazine: (MAGAZINE_BYTES / size).clamp(1, MAGAZINE),
         };

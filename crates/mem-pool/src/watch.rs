@@ -35,7 +35,7 @@
 //! | signal | [`Elevated`](Pressure::Elevated) | [`Critical`](Pressure::Critical) |
 //! |---|---|---|
 //! | resident memory | 500 MB | where [set](WatchBuilder::critical_rss) |
-//! | resident memory of the cgroup's limit | 85 % | 95 % |
+//! | memory of the cgroup's limit, inactive page cache left out | 85 % | 95 % |
 //! | memory of the machine that is used | 85 % | 95 % |
 //! | the last 10 s: tasks that waited for memory (PSI) | some 10 % | all at once 10 % |
 //!
@@ -43,8 +43,9 @@
 //! threshold. A clean-up comes when the level rises, then after 10 s, 20 s, 40 s and so on up to every 300 s while it
 //! stays, and at [`Pressure::Routine`] every 300 s. After the parts, the allocator gives its free pages back.
 //!
-//! The cgroup's own usage counts page cache as used, most of which the kernel takes back by itself; therefore our
-//! resident memory is held against the limit. Where several processes share a cgroup, lower the shares accordingly.
+//! A cgroup's use is that of all its processes. Pages of files that were not used lately are left out, as the kernel
+//! takes those back before it kills. Where it does not tell how many there are, our resident memory is held against the
+//! limit instead.
 //!
 //! # Costs
 //! A tick reads about 25 open files, below 200 µs of CPU time, and takes no lock that a part could wait for. A clean-up

@@ -25,6 +25,24 @@ fn idle_bytes_never_exceed_their_bound() {
     assert_eq!(pool.stats().hits - before, 5);
 }
 
+#[test]
+fn a_size_may_have_all_the_bytes_that_others_do_not_need() {
+    let pool = BufferPool::builder().max_buffer(64 << 10).max_idle_bytes(Bytes::mib(4)).build().unwrap();
+    let burst = |size, n: usize| drop((0..n).map(|_| pool.get_with(size)).collect::<Vec<_>>());
+    burst(64 << 10, 100);
+    let first = pool.stats().idle_bytes;
+    assert!(first >= Bytes::mib(3).get() && first <= Bytes::mib(4).get(), "{:?}", pool.stats());
+    // The room is taken, so another size has little; when the first is not needed any more, it has what it needs.
+    burst(4096, 500);
+    assert!(pool.stats().idle_bytes <= Bytes::mib(4).get(), "{:?}", pool.stats());
+    for _ in 0..2 {
+        pool.trim(Pressure::Routine);
+    }
+    burst(4096, 500);
+    let stats = pool.stats();
+    assert!(stats.idle_bytes >= 490 * 4096 && stats.idle_bytes <= Bytes::mib(4).get(), "{stats:?}");
+}
+
 /// golang/go#23199: one large use must not pin a large buffer that small uses then carry around.
 #[test]
 fn a_buffer_that_one_large_use_has_grown_is_not_kept() {

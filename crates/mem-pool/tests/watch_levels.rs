@@ -60,6 +60,23 @@ fn the_page_cache_of_a_cgroup_is_not_ours() {
 }
 
 #[test]
+fn what_other_processes_of_the_cgroup_use_counts_and_inactive_pages_do_not() {
+    let machine = Machine::new();
+    machine.rss(100_000_000);
+    machine.cgroup_v2("1000000000\n");
+    machine.write("sys/fs/cgroup/app/memory.current", "999999999\n");
+    let cached = |bytes: u64| {
+        machine.write("sys/fs/cgroup/app/memory.stat", format!("file 1\ninactive_file {bytes}\n"));
+        level(&machine.watch())
+    };
+    assert_eq!(cached(700_000_000), (Routine, None));
+    assert_eq!(cached(149_000_000), (Elevated, Some(Signal::CgroupLimit)));
+    assert_eq!(cached(10), (Critical, Some(Signal::CgroupLimit)));
+    let readings = machine.watch().tick().readings;
+    assert_eq!(readings.cgroup_used.unwrap().unwrap().get(), 999_999_989);
+}
+
+#[test]
 fn a_machine_that_is_full_counts() {
     let machine = Machine::new();
     machine.available_kib(8 << 17); // an eighth

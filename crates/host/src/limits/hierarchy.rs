@@ -30,6 +30,14 @@ impl Version {
         }
     }
 
+    /// Of the cgroup and all below it.
+    pub(crate) fn inactive_file_key(self) -> &'static [u8] {
+        match self {
+            Self::V1 => v1::INACTIVE_FILE,
+            Self::V2 => v2::INACTIVE_FILE,
+        }
+    }
+
     pub(super) fn cpuset_files(self) -> &'static [&'static str] {
         match self {
             Self::V1 => &v1::CPUSET,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 pub(super) const MEMORY_LIMIT: &str = "memory.limit_in_bytes";
 pub(super) const MEMORY_CURRENT: &str = "memory.usage_in_bytes";
+pub(super) const INACTIVE_FILE: &[u8] = b"total_inactive_file ";
 pub(super) const CPUSET: [&str; 2] = ["cpuset.effective_cpus", "cpuset.cpus"];
 
 /// "No limit" is the largest multiple of the page size, so anything beyond an exbibyte is none.

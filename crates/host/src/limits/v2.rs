@@ -6,6 +6,7 @@ use std::path::Path;
 
 pub(super) const MEMORY_LIMIT: &str = "memory.max";
 pub(super) const MEMORY_CURRENT: &str = "memory.current";
+pub(super) const INACTIVE_FILE: &[u8] = b"inactive_file ";
 pub(super) const CPUSET: [&str; 1] = ["cpuset.cpus.effective"];
 
 pub(super) fn memory_limit(bytes: &[u8]) -> Option<Option<u64>> {

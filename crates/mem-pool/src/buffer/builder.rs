@@ -4,7 +4,7 @@ use super::{
     learned::Learned,
     slot::Slot,
 };
-use crate::{Bytes, ConfigError, Pool};
+use crate::{Bytes, ConfigError, Pool, budget::Room};
 use std::sync::Arc;
 
 /// Settings of a [`BufferPool`]; made by [`BufferPool::builder`].
@@ -59,9 +59,8 @@ impl BufferPoolBuilder {
 
     /// How many bytes may lie idle in all. Default: 64 MiB.
     ///
-    /// It is divided among the size classes: each may keep one buffer, and has an equal share of the rest. So no size
-    /// drives out another, and a pool of which one size is used keeps only that share (of 64 MiB and 15 classes,
-    /// about 4 MiB).
+    /// Each size class may always keep one buffer; the rest is for whichever needs it. A size that holds more than it
+    /// needs any more gives it back when it decays: by a memory watch, or by [`trim`](crate::Trim::trim).
     pub fn max_idle_bytes(mut self, bytes: impl Into<Bytes>) -> Self {
         self.max_idle_bytes = bytes.into();
         self
@@ -93,6 +92,7 @@ impl BufferPoolBuilder {
             let rule = format!("must be at least {one_of_each} B, for one buffer of each size");
             return Err(ConfigError::new("max_idle_bytes", self.max_idle_bytes, rule));
         };
+        let rest = Arc::new(Room::new(usize::try_from(rest).unwrap_or(usize::MAX)));
         let learned = Arc::new(Learned::new(classes, self.initial.max(SMALLEST).next_power_of_two()));
         let pools = classes.sizes().map(|size| {
             let (learned, largest) = (Arc::clone(&learned), classes.largest());
@@ -102,7 +102,8 @@ impl BufferPoolBuilder {
             )
             .name(format!("{} {size}", self.name))
             .max_idle(self.max_idle)
-            .max_idle_bytes(size as u64 + rest / classes.count() as u64)
+            .max_idle_bytes(size as u64)
+            .common_bytes(Arc::clone(&rest))
             .bytes_by(|slot| slot.bytes.capacity())
             .build()
         });

@@ -68,8 +68,8 @@ impl WatchBuilder {
         self
     }
 
-    /// From which shares on, 0 to 1, memory is elevated and critical: our resident memory of the cgroup's limit, and
-    /// the machine's used memory of all it has. Default: 0.85 and 0.95.
+    /// From which shares on, 0 to 1, memory is elevated and critical: what our cgroup uses of its limit, and the
+    /// machine's used memory of all it has. Default: 0.85 and 0.95.
     pub fn limit_shares(mut self, elevated: f64, critical: f64) -> Self {
         self.shares = (elevated, critical);
         self

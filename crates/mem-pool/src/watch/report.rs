@@ -2,7 +2,7 @@
 
 use super::PartTrimmed;
 use perfect21_core::{Bytes, Pressure, Trimmed};
-use perfect21_host::{Error, ErrorKind, Sample, Stalls};
+use perfect21_host::{CgroupMemory, Error, ErrorKind, Sample, Stalls};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -14,7 +14,7 @@ use std::{
 pub enum Signal {
     /// Our resident memory against the threshold of our own.
     Rss,
-    /// Our resident memory against the cgroup's limit.
+    /// What our cgroup uses, all its processes together, against its limit.
     CgroupLimit,
     /// The machine's memory, all processes together.
     Machine,
@@ -32,6 +32,9 @@ impl Signal {
 pub struct Readings {
     /// Resident memory of the process.
     pub rss: Result<Bytes, Error>,
+    /// What is used in the cgroup that has that limit, without page cache that the kernel can take back; `None` where
+    /// it does not tell how much that is.
+    pub cgroup_used: Result<Option<Bytes>, Error>,
     /// The smallest memory limit of our cgroups; `None` where there is none.
     pub cgroup_limit: Result<Option<Bytes>, Error>,
     /// The share of the machine's memory that is not available any more.
@@ -46,9 +49,12 @@ impl Readings {
             ErrorKind::Missing => sample.psi.memory.as_ref(),
             _ => Err(error),
         });
+        let cgroup = none_where_missing(sample.cgroup.memory.as_ref());
+        let used = |memory: &CgroupMemory| memory.inactive_file.map(|_| memory.working_set());
         Self {
+            cgroup_used: cgroup.clone().map(|memory| memory.and_then(used)),
             rss: sample.process.as_ref().map(|process| process.rss).map_err(Error::clone),
-            cgroup_limit: none_where_missing(sample.cgroup.memory.as_ref()).map(|memory| memory?.limit),
+            cgroup_limit: cgroup.map(|memory| memory?.limit),
             machine_used: sample.memory.as_ref().map(|memory| memory.used_ratio()).map_err(Error::clone),
             stalls: none_where_missing(stalls).map(|stalls| stalls.copied()),
         }
@@ -74,8 +80,10 @@ impl Readings {
             Signal::Rss => rss(),
             Signal::CgroupLimit => {
                 let limit = self.cgroup_limit.as_ref().ok().copied().flatten();
-                // A limit of zero is one that we are past.
-                rss().zip(limit).map(|(rss, limit)| rss / limit.get().max(1) as f64)
+                let used = self.cgroup_used.as_ref().ok().copied().flatten().map(|used| used.get() as f64);
+                // Where it is not known what all use, our own part of it is better than nothing. A limit of zero is one
+                // that we are past.
+                used.or_else(rss).zip(limit).map(|(used, limit)| used / limit.get().max(1) as f64)
             }
             Signal::Machine => self.machine_used.as_ref().ok().copied(),
             Signal::Stall => {
