@@ -47,19 +47,21 @@ impl Buffer {
 
     /// How many bytes it holds without growing, those that were read included.
     #[must_use]
+    #[inline]
     pub fn capacity(&self) -> usize {
         self.slot().bytes.capacity()
     }
 
     /// Makes room for so many bytes more.
+    #[inline]
     pub fn reserve(&mut self, more: usize) {
         self.slot_mut().reserve(more);
     }
 
     /// Appends bytes.
+    #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        self.slot_mut().bytes.extend_from_slice(bytes);
+        self.slot_mut().extend_from_slice(bytes);
     }
 
     /// Makes it so many bytes long, counted from the first unread one: shorter, or longer by `value`s. For readers that
@@ -84,6 +86,7 @@ impl Buffer {
     }
 
     /// Empties it and keeps its memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.slot_mut().clear();
     }
@@ -124,6 +127,7 @@ impl Buffer {
         slot.bytes
     }
 
+    #[inline]
     fn slot(&self) -> &Slot {
         match &self.0 {
             Home::Pooled(slot) => slot,
@@ -131,6 +135,7 @@ impl Buffer {
         }
     }
 
+    #[inline]
     fn slot_mut(&mut self) -> &mut Slot {
         match &mut self.0 {
             Home::Pooled(slot) => slot,
@@ -142,46 +147,54 @@ impl Buffer {
 impl Deref for Buffer {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.slot().unread()
     }
 }
 
 impl DerefMut for Buffer {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         self.slot_mut().unread_mut()
     }
 }
 
 impl AsRef<[u8]> for Buffer {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
         self
     }
 }
 
 impl AsMut<[u8]> for Buffer {
+    #[inline]
     fn as_mut(&mut self) -> &mut [u8] {
         self
     }
 }
 
 impl io::Write for Buffer {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
+    #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.extend_from_slice(bytes);
         Ok(())
     }
 
+    #[inline]
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
 impl io::Read for Buffer {
+    #[inline]
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = io::Read::read(&mut &**self, into)?;
         self.slot_mut().advance(read);
@@ -190,24 +203,29 @@ impl io::Read for Buffer {
 }
 
 impl io::BufRead for Buffer {
+    #[inline]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         Ok(self)
     }
 
+    #[inline]
     fn consume(&mut self, read: usize) {
         self.slot_mut().advance(read);
     }
 }
 
 impl Buf for Buffer {
+    #[inline]
     fn remaining(&self) -> usize {
         self.len()
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
         self
     }
 
+    #[inline]
     fn advance(&mut self, by: usize) {
         self.slot_mut().advance(by);
     }
@@ -215,15 +233,18 @@ impl Buf for Buffer {
 
 // SAFETY: the unwritten part and how far it was written are those of the `Vec`, whose own implementation answers.
 unsafe impl BufMut for Buffer {
+    #[inline]
     fn remaining_mut(&self) -> usize {
         self.slot().bytes.remaining_mut()
     }
 
+    #[inline]
     unsafe fn advance_mut(&mut self, by: usize) {
         // SAFETY: the caller has written so many bytes to what `chunk_mut` gave, which was the `Vec`'s.
         unsafe { self.slot_mut().bytes.advance_mut(by) }
     }
 
+    #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
         let slot = self.slot_mut();
         if slot.bytes.len() == slot.bytes.capacity() {
@@ -232,6 +253,7 @@ unsafe impl BufMut for Buffer {
         slot.bytes.chunk_mut()
     }
 
+    #[inline]
     fn put_slice(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }

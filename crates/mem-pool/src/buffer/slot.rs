@@ -17,10 +17,12 @@ impl Slot {
         Self { bytes: Vec::with_capacity(capacity), read: 0, peak: 0 }
     }
 
+    #[inline]
     pub(super) fn unread(&self) -> &[u8] {
         &self.bytes[self.read..]
     }
 
+    #[inline]
     pub(super) fn unread_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[self.read..]
     }
@@ -48,10 +50,29 @@ impl Slot {
         }
     }
 
-    /// Makes room for `more`: where bytes were read already, if those are the larger part, so that moving the rest costs
-    /// no more than reading them did; else by growing.
+    #[inline]
+    pub(super) fn extend_from_slice(&mut self, bytes: &[u8]) {
+        // Each branch by itself: that there is room is then known to the `Vec` too, and not asked twice.
+        if bytes.len() <= self.bytes.capacity() - self.bytes.len() {
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            self.make_room(bytes.len());
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    #[inline]
     pub(super) fn reserve(&mut self, more: usize) {
-        if more > self.bytes.capacity() - self.bytes.len() && self.read > self.unread().len() {
+        if more > self.bytes.capacity() - self.bytes.len() {
+            self.make_room(more);
+        }
+    }
+
+    /// Where bytes were read already, if those are the larger part, so that moving the rest costs no more than reading
+    /// them did; else by growing.
+    #[cold]
+    fn make_room(&mut self, more: usize) {
+        if self.read > self.unread().len() {
             self.peak = self.peak.max(self.bytes.len());
             self.bytes.drain(..self.read);
             self.read = 0;
