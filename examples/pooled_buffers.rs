@@ -51,7 +51,7 @@ struct Counts {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Each size has an equal share of the idle bytes, here some 8 MiB: enough for the largest that are in use at once.
+    // Room for all that is in use at once.
     let pool = BufferPool::builder().max_buffer(2 * LARGEST).max_idle_bytes(Bytes::mib(128)).build()?;
     let watch = Watch::new();
     watch.register(&pool);

@@ -4,6 +4,7 @@
 
 mod hand_over;
 mod usage;
+pub mod writing;
 
 pub use crate::{
     hand_over::handed_over,

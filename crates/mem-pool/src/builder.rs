@@ -28,12 +28,12 @@ impl<T: Send + 'static> PoolBuilder<T> {
         create: impl Fn() -> T + Send + Sync + 'static,
         reset: impl Fn(&mut T) -> bool + Send + Sync + 'static,
     ) -> Self {
+        Self::of(Recipe::new(create, move |node| reset(&mut node.value)))
+    }
+
+    pub(crate) fn of(recipe: Recipe<T>) -> Self {
         Self {
-            recipe: Recipe {
-                create: Box::new(create),
-                clean: Box::new(move |node| reset(&mut node.value)),
-                bytes: None,
-            },
+            recipe,
             name: "default".to_owned(),
             max_idle: 1024,
             max_idle_bytes: None,
@@ -86,7 +86,7 @@ impl<T: Send + 'static> PoolBuilder<T> {
     /// # }
     /// ```
     pub fn bytes_by(mut self, bytes: impl Fn(&T) -> usize + Send + Sync + 'static) -> Self {
-        self.recipe.bytes = Some(Arc::new(bytes));
+        self.recipe = self.recipe.measured(bytes);
         self
     }
 
@@ -136,7 +136,7 @@ impl<T: Send + 'static> PoolBuilder<T> {
             barrier: if self.plain_fences { Barrier::Fence } else { Barrier::detect() },
             magazine: (MAGAZINE_BYTES / size).clamp(1, MAGAZINE),
         };
-        Store::new(self.recipe.with_measure(), settings)
+        Store::new(self.recipe, settings)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     learned::Learned,
     slot::Slot,
 };
-use crate::{Bytes, ConfigError, Pool, budget::Room};
+use crate::{Bytes, ConfigError, PoolBuilder, budget::Room, magazine::Recipe, node::Node};
 use std::sync::Arc;
 
 /// Settings of a [`BufferPool`]; made by [`BufferPool::builder`].
@@ -96,15 +96,19 @@ impl BufferPoolBuilder {
         let learned = Arc::new(Learned::new(classes, self.initial.max(SMALLEST).next_power_of_two()));
         let pools = classes.sizes().map(|size| {
             let (learned, largest) = (Arc::clone(&learned), classes.largest());
-            Pool::builder_with(
-                move || Slot::with_capacity(size),
-                move |slot| slot.come_back(size, largest, &learned),
-            )
+            let clean = move |node: &mut Node<Slot>| {
+                node.bytes = node.value.bytes.capacity();
+                node.value.come_back(size, largest, &learned)
+            };
+            PoolBuilder::of(Recipe {
+                create: Box::new(move || Slot::with_capacity(size)),
+                clean: Box::new(clean),
+                bytes: Some(Arc::new(|slot| slot.bytes.capacity())),
+            })
             .name(format!("{} {size}", self.name))
             .max_idle(self.max_idle)
             .max_idle_bytes(size as u64)
             .common_bytes(Arc::clone(&rest))
-            .bytes_by(|slot| slot.bytes.capacity())
             .build()
         });
         let pools = pools.collect::<Result<_, _>>()?;

@@ -23,19 +23,25 @@ pub(crate) struct Recipe<T: Send + 'static> {
 }
 
 impl<T: Send + 'static> Recipe<T> {
-    /// Lets `clean` measure too, so that a pool without a measure need not ask for one.
-    pub(crate) fn with_measure(mut self) -> Self {
-        if let Some(bytes) = self.bytes.clone() {
-            let reset = self.clean;
-            self.clean = Box::new(move |node| {
-                let keep = reset(node);
-                if keep {
-                    node.bytes = bytes(&node.value);
-                }
-                keep
-            });
-        }
-        self
+    pub(crate) fn new(
+        create: impl Fn() -> T + Send + Sync + 'static,
+        clean: impl Fn(&mut Node<T>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { create: Box::new(create), clean: Box::new(clean), bytes: None }
+    }
+
+    /// Measures by `bytes`, after each reset and where there is none.
+    pub(crate) fn measured(self, bytes: impl Fn(&T) -> usize + Send + Sync + 'static) -> Self {
+        let (reset, bytes) = (self.clean, Arc::new(bytes));
+        let measure = Arc::clone(&bytes);
+        let clean = move |node: &mut Node<T>| {
+            let keep = reset(node);
+            if keep {
+                node.bytes = measure(&node.value);
+            }
+            keep
+        };
+        Self { clean: Box::new(clean), bytes: Some(bytes), ..self }
     }
 }
 
