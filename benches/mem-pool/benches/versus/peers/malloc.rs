@@ -5,6 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 
 use mimalloc::MiMalloc;
 use perfect21_bench_mem_pool::{Buffer, Thing};
+use tikv_jemallocator::Jemalloc;
 
 use super::{Peer, Usage, stay};
 
@@ -46,6 +47,10 @@ fn op<T: Thing, A: GlobalAlloc + Sync>(usage: Usage, allocator: &'static A) -> p
 
 pub(crate) fn glibc<T: Thing>(usage: Usage) -> Peer {
     ("glibc malloc", op::<T, _>(usage, &System))
+}
+
+pub(crate) fn jemalloc<T: Thing>(usage: Usage) -> Peer {
+    ("jemalloc", op::<T, _>(usage, &Jemalloc))
 }
 
 pub(crate) fn mimalloc<T: Thing>(usage: Usage) -> Peer {
