@@ -110,7 +110,8 @@ impl WatchBuilder {
     }
 
     /// What makes the allocator give free pages back after each clean-up. Default: glibc's `malloc_trim(0)` where that
-    /// is the C library, else nothing. With mimalloc call `mi_collect(true)` here, with jemalloc purge its arenas.
+    /// is the C library, a purge of all arenas of jemalloc with the feature `jemalloc`, and `mi_collect(true)` with the
+    /// feature `mimalloc` (which reaches the heap of the thread that cleans up, and those of threads that have ended).
     pub fn purge(mut self, purge: impl Fn() + Send + Sync + 'static) -> Self {
         self.purge = Box::new(purge);
         self

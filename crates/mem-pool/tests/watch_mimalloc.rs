@@ -1,0 +1,13 @@
+//! With mimalloc as the process's allocator.
+#![cfg(all(feature = "mimalloc", target_os = "linux"))]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod watch_blocks;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[test]
+fn the_allocator_is_made_to_give_back() {
+    watch_blocks::check_that_the_allocator_gives_back();
+}
