@@ -78,19 +78,21 @@ impl Drop for Object {
 /// Threads that get, hold and return, while another one trims.
 fn work_and_trim(pool: &Pool<Object>) {
     thread::scope(|scope| {
-        for seed in 1..=3 {
+        let users = [1, 2, 3].map(|seed| {
             scope.spawn(move || {
                 let mut random = fastrand::Rng::with_seed(seed);
                 for _ in 0..20_000 {
                     let held: Vec<_> = (0..random.usize(1..6)).map(|_| pool.get()).collect();
                     held.iter().for_each(|object| object.use_alone());
                 }
-            });
-        }
+            })
+        });
         for _ in 0..200 {
             pool.trim_to(3);
             thread::yield_now();
         }
+        // The scope alone would not wait for what threads do at their very end, and that is to empty their caches.
+        users.into_iter().for_each(|user| user.join().unwrap());
     });
     let stats = pool.stats();
     assert_eq!((stats.live, stats.idle), (LIVE.load(SeqCst) as u64, stats.live), "{stats:?}");
