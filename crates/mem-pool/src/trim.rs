@@ -8,7 +8,9 @@ impl<T: Send + 'static> Pool<T> {
     /// Drops idle objects until so many are left, also those in the caches of other threads, whatever these do.
     ///
     /// Costs one system call of about a microsecond, and the drops. Threads that use the pool meanwhile find their
-    /// caches empty.
+    /// caches empty. Where the process has entered a sandbox since the pool was made that refuses the call, the caches
+    /// stay as they are, and only what lies in the depot goes (and at the end of the pool what lies in them is leaked);
+    /// for such processes there is [`plain_fences`](crate::PoolBuilder::plain_fences).
     ///
     /// ```
     /// use perfect21_mem_pool::Pool;

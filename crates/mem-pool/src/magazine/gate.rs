@@ -105,15 +105,17 @@ impl<V> Gate<V> {
 
     /// Keeps the owner out from now on; one who is in stays in.
     pub(crate) fn claim(&self) {
-        // A closed one stays closed: claimers take turns under a lock, so nobody stores in between.
-        if self.claim.load(Ordering::Relaxed) != CLOSED {
+        // A closed one stays closed: claimers take turns under a lock, so nobody stores in between. Their lock hands the
+        // value on as well; with the acquire the gate does it alone, also for tools that see only half of the lock.
+        if self.claim.load(Ordering::Acquire) != CLOSED {
             self.claim.store(CLAIMED, Ordering::Relaxed);
         }
     }
 
     /// Keeps the owner out for ever.
     pub(crate) fn close(&self) {
-        self.claim.store(CLOSED, Ordering::Relaxed);
+        // Acquires what an earlier claimer has left, as `claim` does.
+        self.claim.swap(CLOSED, Ordering::Acquire);
     }
 
     /// Lets the owner in again.
