@@ -1,12 +1,16 @@
 use crate::{
     Cache, Full,
     cache::Inner,
+    engine::{Claim, Place},
     flight::Turn,
-    table::{Gone, Slot},
 };
-use std::hash::Hash;
+use std::{
+    cell::Cell,
+    hash::{BuildHasher, Hash},
+    time::Instant,
+};
 
-impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
+impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// The value under `key`; where there is none, `load` brings it, once however many callers wait.
     ///
     /// The first caller leads: it runs its `load` within its own future, and the others get a clone of what it brings.
@@ -43,19 +47,21 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         if let Some(value) = self.get(&key) {
             return Ok(value);
         }
+        let (engine, place) = (&self.inner.engine, self.inner.engine.place(&key));
         let leader = match self.inner.flight.join(key.clone()).await {
             Turn::Landed(value) => {
-                self.inner.table.lock().counts.coalesced += 1;
+                engine.with_loads(place, |_, counts| counts.coalesced += 1);
                 return Ok(value);
             }
             Turn::Lead(leader) => leader,
         };
         // Another load may have ended between our miss and our lead.
-        if let Some(value) = self.stored_meanwhile(&key) {
+        let meanwhile = engine.get(place, &key, |counts, hit| counts.coalesced += u64::from(hit));
+        if let Some(value) = meanwhile {
             leader.land(value.clone());
             return Ok(value);
         }
-        let loading = Loading::begin(&self.inner, key);
+        let loading = Loading::begin(&self.inner, place, key);
         let value = load().await?;
         // What could not be stored was counted, and still goes to all who asked.
         let _ = loading.store(value.clone());
@@ -64,51 +70,46 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         drop(loading);
         Ok(value)
     }
-
-    fn stored_meanwhile(&self, key: &K) -> Option<V> {
-        let mut gone = Gone::new();
-        let mut table = self.inner.table.lock();
-        let value = table.get(key, &*self.inner.settings.clock, &mut gone).cloned();
-        table.counts.coalesced += u64::from(value.is_some());
-        drop(table);
-        value
-    }
 }
 
 /// A load under way, registered where writes of its key see it.
-struct Loading<'a, K: Hash + Eq, V> {
-    inner: &'a Inner<K, V>,
+struct Loading<'a, K: Hash + Eq, V, S: BuildHasher> {
+    inner: &'a Inner<K, V, S>,
+    place: Place,
     key: K,
     number: u64,
-    brought: std::cell::Cell<bool>,
+    began: Instant,
+    brought: Cell<bool>,
 }
 
-impl<'a, K: Hash + Eq + Clone, V> Loading<'a, K, V> {
-    fn begin(inner: &'a Inner<K, V>, key: K) -> Self {
-        let number = inner.table.lock().begin_load(key.clone());
-        Self { inner, key, number, brought: false.into() }
+impl<'a, K: Hash + Eq + Clone, V, S: BuildHasher> Loading<'a, K, V, S> {
+    fn begin(inner: &'a Inner<K, V, S>, place: Place, key: K) -> Self {
+        let registered = key.clone();
+        let (number, overtaken) = inner.engine.with_loads(place, |loads, counts| {
+            counts.loads += 1;
+            loads.begin(place.hash, registered)
+        });
+        drop(overtaken);
+        let began = inner.engine.times().clock().now();
+        Self { inner, place, key, number, began, brought: Cell::new(false) }
     }
 
     fn store(&self, value: V) -> Result<(), Full<V>> {
         self.brought.set(true);
-        let slot: Slot<V> = self.inner.slot(&self.key, value, self.inner.settings.ttl);
-        let key = self.key.clone();
-        let mut gone = Gone::new();
-        let mut table = self.inner.table.lock();
-        if table.may_store(&self.key, self.number) {
-            self.inner.put(&mut table, key, slot, &mut gone)
-        } else {
-            drop(table);
-            drop(slot);
-            Ok(())
-        }
+        let ttl = self.inner.engine.times().ttl();
+        self.inner.put(self.place, self.key.clone(), value, ttl, Claim::Load(self.number))
     }
 }
 
-impl<K: Hash + Eq, V> Drop for Loading<'_, K, V> {
+impl<K: Hash + Eq, V, S: BuildHasher> Drop for Loading<'_, K, V, S> {
     fn drop(&mut self) {
-        let mut table = self.inner.table.lock();
-        table.end_load(&self.key, self.number);
-        table.counts.load_failures += u64::from(!self.brought.get());
+        let took = self.inner.engine.times().clock().now().saturating_duration_since(self.began);
+        let ended = self.inner.engine.with_loads(self.place, |loads, counts| {
+            counts.load_failures += u64::from(!self.brought.get());
+            counts.load_nanos =
+                counts.load_nanos.saturating_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+            loads.end(self.place.hash, self.number)
+        });
+        drop(ended);
     }
 }
