@@ -1,8 +1,13 @@
+//! Loads: one for each key, however many ask.
+
+mod blocking;
+mod many;
+
 use crate::{
-    Cache, Full,
+    Cache,
     cache::Inner,
     engine::{Claim, Place},
-    flight::Turn,
+    flight::{Leader, Turn},
 };
 use std::{
     cell::Cell,
@@ -47,6 +52,15 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         if let Some(value) = self.get(&key) {
             return Ok(value);
         }
+        self.load(key, load).await
+    }
+
+    /// For a key that was not there.
+    async fn load<F, Fut, E>(&self, key: K, load: F) -> Result<V, E>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<V, E>>,
+    {
         let (engine, place) = (&self.inner.engine, self.inner.engine.place(&key));
         let leader = match self.inner.flight.join(key.clone()).await {
             Turn::Landed(value) => {
@@ -56,19 +70,18 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
             Turn::Lead(leader) => leader,
         };
         // Another load may have ended between our miss and our lead.
-        let meanwhile = engine.get(place, &key, |counts, hit| counts.coalesced += u64::from(hit));
-        if let Some(value) = meanwhile {
+        if let Some(value) = self.loaded_meanwhile(place, &key) {
             leader.land(value.clone());
             return Ok(value);
         }
         let loading = Loading::begin(&self.inner, place, key);
         let value = load().await?;
-        // What could not be stored was counted, and still goes to all who asked.
-        let _ = loading.store(value.clone());
-        // Only then may `loading` end: until here a write must find it, to keep newcomers from this flight.
-        leader.land(value.clone());
-        drop(loading);
+        loading.land(leader, &value);
         Ok(value)
+    }
+
+    fn loaded_meanwhile(&self, place: Place, key: &K) -> Option<V> {
+        self.inner.engine.get(place, key, |counts, hit| counts.coalesced += u64::from(hit))
     }
 }
 
@@ -94,10 +107,17 @@ impl<'a, K: Hash + Eq + Clone, V, S: BuildHasher> Loading<'a, K, V, S> {
         Self { inner, place, key, number, began, brought: Cell::new(false) }
     }
 
-    fn store(&self, value: V) -> Result<(), Full<V>> {
+    /// Stores what was brought, and gives it to all who wait.
+    fn land(self, leader: Leader<K, V>, value: &V)
+    where
+        V: Clone,
+    {
         self.brought.set(true);
         let ttl = self.inner.engine.times().ttl();
-        self.inner.put(self.place, self.key.clone(), value, ttl, Claim::Load(self.number))
+        // What could not be stored was counted, and still goes to all who asked.
+        let _ = self.inner.put(self.place, self.key.clone(), value.clone(), ttl, Claim::Load(self.number));
+        // Only then may it end: until here a write must find it, to keep newcomers from this flight.
+        leader.land(value.clone());
     }
 }
 
