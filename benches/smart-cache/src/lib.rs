@@ -54,3 +54,27 @@ impl Subject for Ours {
         let _ = self.0.insert(key, value);
     }
 }
+
+/// Our cache, with a miss curve.
+#[derive(Debug)]
+pub struct WithCurve(pub Cache<u64, u64>);
+
+impl Subject for WithCurve {
+    const NAME: &'static str = "ours with a miss curve";
+
+    fn with_capacity(entries: usize) -> Self {
+        let cache = Cache::builder().max_entries(entries).max_bytes(u64::MAX).miss_curve(true).build();
+        Self(cache.expect("settings are valid"))
+    }
+
+    #[inline]
+    fn get(&self, key: u64) -> Option<u64> {
+        self.0.get(&key)
+    }
+
+    #[inline]
+    fn insert(&self, key: u64, value: u64) {
+        // Never refused: its weight is nothing to its bound.
+        let _ = self.0.insert(key, value);
+    }
+}

@@ -1,5 +1,6 @@
 use crate::{
-    Builder, Equivalent, Flight, Full, Hasher, Stats,
+    Builder, Equivalent, Flight, Full, Hasher, MissCurve, Stats,
+    curve::Sampler,
     engine::{Claim, Engine, Item, Place, Put, gone::Cause},
 };
 use perfect21_core::ConfigError;
@@ -25,6 +26,7 @@ pub(crate) struct Inner<K, V, S> {
     pub(crate) weigher: Option<Weigher<K, V>>,
     pub(crate) engine: Engine<K, V, S>,
     pub(crate) flight: Flight<K, V>,
+    pub(crate) sampler: Option<Sampler>,
 }
 
 impl<K: Hash + Eq, V> Cache<K, V> {
@@ -46,7 +48,11 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         V: Clone,
     {
         let engine = &self.inner.engine;
-        engine.get(engine.place(key), key, |counts, hit| {
+        let place = engine.place(key);
+        if let Some(sampler) = &self.inner.sampler {
+            sampler.looked_up(place.hash);
+        }
+        engine.get(place, key, |counts, hit| {
             *if hit { &mut counts.hits } else { &mut counts.misses } += 1;
         })
     }
@@ -83,7 +89,11 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         Q: Hash + Equivalent<K> + ?Sized,
     {
         let engine = &self.inner.engine;
-        let (entry, overtaken) = engine.remove(engine.place(key), key);
+        let place = engine.place(key);
+        if let Some(sampler) = &self.inner.sampler {
+            sampler.removed(place.hash);
+        }
+        let (entry, overtaken) = engine.remove(place, key);
         self.inner.forget(overtaken.as_ref());
         let (key, value) = entry?;
         if let Some(listener) = engine.listener() {
@@ -164,6 +174,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         self.inner.engine.bytes()
     }
 
+    /// How often it would hit if it had half, twice, four or eight times the entries, from all lookups so far.
+    ///
+    /// `None` before the first lookup of a sampled key, and where [`Builder::miss_curve`] did not ask for it. It takes it
+    /// that every miss is followed by an insert; expiry, [`retain`](Self::retain) and a [`resize`](Self::resize) it does
+    /// not see. Locks each shard in turn.
+    #[must_use]
+    pub fn miss_curve(&self) -> Option<MissCurve> {
+        self.inner.sampler.as_ref()?.curve(&self.inner.engine.counts().0)
+    }
+
     /// What happened so far. Reads each shard in turn.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -202,6 +222,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
         ttl: Option<Duration>,
         claim: Claim,
     ) -> Result<(), Full<V>> {
+        if let Some(sampler) = &self.sampler {
+            sampler.inserted(place.hash);
+        }
         let weight = self.weigher.as_ref().map_or_else(fixed_weight::<K, V>, |weigher| weigher(&key, &value));
         let moment = self.engine.moment();
         let deadline = moment.deadline(ttl);

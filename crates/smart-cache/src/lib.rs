@@ -41,6 +41,7 @@
 
 mod builder;
 mod cache;
+mod curve;
 mod engine;
 mod error;
 pub mod flight;
@@ -53,6 +54,7 @@ mod trim;
 
 pub use builder::Builder;
 pub use cache::Cache;
+pub use curve::{CurvePoint, MissCurve};
 pub use engine::gone::Cause;
 pub use equivalent::Equivalent;
 pub use error::Full;

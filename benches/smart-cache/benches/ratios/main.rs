@@ -4,6 +4,7 @@
 //! Without `--traces` only the two traces that ship are replayed. Capacities are shares of a trace's different keys.
 //! moka keeps more than its capacity, so its figures below 512 entries are not held against others.
 
+mod curve;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod policies;
@@ -30,7 +31,10 @@ fn main() -> ExitCode {
         }
     };
     match replay::all(traces.as_deref()) {
-        Ok(rows) => table::print(&rows),
+        Ok((rows, errors)) => {
+            table::print(&rows);
+            table::print_errors(&errors);
+        }
         Err(error) => {
             #[allow(clippy::print_stderr, reason = "a refusal goes to the terminal")]
             {

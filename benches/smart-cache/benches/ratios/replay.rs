@@ -1,6 +1,7 @@
 //! All traces at all capacities through all caches.
 
 use crate::{
+    curve::{self, Errors},
     peers::{FoyerS3, Moka, QuickCache},
     policies::{Arc, Lru, Policy, S3Fifo, TinyLfu},
     synthetic,
@@ -46,22 +47,26 @@ pub(crate) struct Row {
 const SCANS: [&str; 3] = ["arc-p6", "cpio", "multi3"];
 const SHARES: [f64; 3] = [0.1, 1.0, 10.0];
 
-pub(crate) fn all(folder: Option<&Path>) -> Result<Vec<Row>, perfect21_test_support::Error> {
-    let mut rows = Vec::new();
+pub(crate) fn all(folder: Option<&Path>) -> Result<(Vec<Row>, Vec<Errors>), perfect21_test_support::Error> {
+    let (mut rows, mut errors) = (Vec::new(), Vec::new());
     for path in paths(folder) {
         let trace = Trace::read(&path)?;
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let name = file.split('.').next().unwrap_or_default().to_owned();
         let kind = if SCANS.contains(&&*name) { Kind::Scan } else { Kind::Trace };
-        rows.extend(SHARES.map(|percent| {
-            let capacity = (trace.stats().distinct as f64 * percent / 100.0) as usize;
-            row(name.clone(), kind, percent, capacity.max(2), trace.keys())
-        }));
+        let distinct = trace.stats().distinct as f64;
+        for percent in SHARES {
+            let capacity = ((distinct * percent / 100.0) as usize).max(2);
+            rows.push(row(name.clone(), kind, percent, capacity, trace.keys()));
+            if percent >= 1.0 {
+                errors.push(curve::of(name.clone(), capacity, trace.keys()));
+            }
+        }
     }
     for (name, capacity, keys) in synthetic::all() {
         rows.push(row(name, Kind::Phases, 0.0, capacity, &keys));
     }
-    Ok(rows)
+    Ok((rows, errors))
 }
 
 fn paths(folder: Option<&Path>) -> Vec<PathBuf> {
@@ -98,7 +103,11 @@ fn row(name: String, kind: Kind, percent: f64, capacity: usize, keys: &[u64]) ->
 }
 
 fn peer<S: Subject>(capacity: usize, keys: &[u64], skip: usize) -> f64 {
-    let cache = S::with_capacity(capacity);
+    through(&S::with_capacity(capacity), keys, skip)
+}
+
+/// A get, and an insert after a miss.
+pub(crate) fn through<S: Subject>(cache: &S, keys: &[u64], skip: usize) -> f64 {
     ratio(keys, skip, |key| {
         let hit = cache.get(key).is_some();
         if !hit {

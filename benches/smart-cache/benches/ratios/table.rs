@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "the tables are the product")]
 
 use crate::{
+    curve::Errors,
     replay::{COLUMNS, Kind, Row, SIMULATED},
     weigh::Weight,
 };
@@ -72,5 +73,16 @@ pub(crate) fn print_memory(weights: &[Weight]) {
     if let Some(ours) = weights.first() {
         let result = if ours.churned <= 94.0 { "met" } else { "missed" };
         println!("\nours at most 94 bytes after churn: {result}");
+    }
+}
+
+pub(crate) fn print_errors(errors: &[Errors]) {
+    println!("\n| miss curve of | capacity | off at ½ | 1 | 2 | 4 | 8 | result (2 up to 4 ×) |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for Errors { name, capacity, points } in errors {
+        let worst = points[..4].iter().fold(0.0, |worst: f64, point| worst.max(point.abs()));
+        let result = if worst <= 2.0 { "met" } else { "missed" };
+        let cells = points.map(|point| format!("{point:+.2}")).join(" | ");
+        println!("| {name} | {capacity} | {cells} | {result} |");
     }
 }

@@ -4,7 +4,7 @@
 mod peers;
 
 use crate::peers::{FoyerS3, LockedLru, MiniMoka, Moka, QuickCache};
-use perfect21_bench_smart_cache::{Load, Ours, Subject};
+use perfect21_bench_smart_cache::{Load, Ours, Subject, WithCurve};
 use perfect21_bench_support::{Case, versus};
 use std::process::ExitCode;
 
@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         cases.push(case::<MiniMoka>(load, 1));
         cases.push(case::<LockedLru>(load, 1));
     }
+    let (with, without) = (Load::HitZipf.on::<WithCurve>(), Load::HitZipf.on::<Ours>());
+    cases.push(Case::new("hit, Zipf, with a miss curve", 1, with, "without", without));
     versus(include_str!("../../targets.toml"), &cases)
 }
 

@@ -13,7 +13,7 @@ mod plan;
 mod put;
 mod resize;
 mod shard;
-mod table;
+pub(crate) mod table;
 pub(crate) mod times;
 mod weights;
 

@@ -24,9 +24,14 @@ impl Plan {
         Self { max_entries, max_bytes, fixed, shards: shards(entries, most) }
     }
 
+    /// How many entries both bounds allow.
+    pub(crate) fn entries(&self) -> usize {
+        entries(self.max_entries, self.max_bytes, self.fixed)
+    }
+
     /// Floor and remainder: they add up to the bound exactly.
     pub(crate) fn budgets(&self) -> impl Iterator<Item = usize> {
-        budgets(entries(self.max_entries, self.max_bytes, self.fixed), self.shards)
+        budgets(self.entries(), self.shards)
     }
 }
 
