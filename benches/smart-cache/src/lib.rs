@@ -57,6 +57,7 @@ impl Subject for Ours {
 
 /// Our cache, with a miss curve.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct WithCurve(pub Cache<u64, u64>);
 
 impl Subject for WithCurve {

@@ -1,7 +1,7 @@
 //! The hash table of a shard: entries inline, in no more buckets than they need.
 //!
 //! Left alone, hashbrown doubles a table that a steady change of entries has filled with tombstones. This one is built
-//! anew in the size it has, as long as an eighth more entries would fit: that share of slack makes it rare.
+//! anew in the size it has, as long as a fifth more entries would fit: that share of slack makes it rare.
 
 use hashbrown::HashTable;
 
@@ -22,7 +22,7 @@ pub(crate) fn widen(hash: u32) -> u64 {
 
 /// The most entries that are kept in as many buckets, a power of two.
 pub(crate) fn most_in(buckets: usize) -> usize {
-    buckets / 8 * 7 * 8 / 9
+    buckets / 8 * 7 * 5 / 6
 }
 
 impl<T: Hashed> Table<T> {
@@ -59,13 +59,13 @@ impl<T: Hashed> Table<T> {
 
     #[cold]
     fn rebuild(&mut self) {
-        let grows = self.len() + self.len() / 8 >= self.room;
+        let grows = self.len() + self.len() / 5 >= self.room;
         self.move_to(HashTable::with_capacity(self.room + usize::from(grows)));
     }
 
     /// Gives back the buckets that a much smaller number of entries does not need.
     pub(crate) fn shrink(&mut self) {
-        let wanted = self.len() + self.len() / 8 + 1;
+        let wanted = self.len() + self.len() / 5 + 1;
         if wanted <= self.room / 2 {
             self.move_to(HashTable::with_capacity(wanted));
         }
