@@ -29,15 +29,25 @@
 //! writes pass by, or in a [`sweep`](Cache::sweep) or [`trim`](perfect21_core::Trim::trim). Nothing here needs an async
 //! runtime, a thread or a timer.
 //!
-//! # Costs
-//! A cache of up to 1024 entries is one shard; a larger one has a shard for each 512, up to 16 for each CPU. A hit is a
-//! hash, one locked instruction, a probe and a clone, without allocation; who has a TTL or a time to idle reads the clock
-//! too. Values are cloned out under the lock of a shard, so put an `Arc` around what is not small. Weighers, listeners and
-//! drops run without any lock.
+//! # Loads
+//! [`get_or_load`](Cache::get_or_load) asks for a missing value once, however many callers wait;
+//! [`get_or_load_blocking`](Cache::get_or_load_blocking) does so for threads, and
+//! [`get_many_or_load`](Cache::get_many_or_load) brings all that is missing of many keys by one call. A write during a load
+//! wins, and a leader that goes away or panics hands over.
 //!
-//! An entry costs 24 bytes beside key and value, 4 for what left lately, 8 and an eighth for its place in a queue, and a
-//! third for the free places of the hash table: a full cache of a million `u64` to `u64` takes 66 bytes of heap an entry,
-//! 16 of which are key and value (`cargo bench -p perfect21-bench-smart-cache --bench ratios`).
+//! # Costs
+//! A cache of up to 1023 entries is one shard; a larger one has a shard for at least 512 entries each, and at most 16 for
+//! each CPU (their number rounded up to a power of two). A hit is a hash, one locked instruction, a probe and a clone,
+//! without allocation: about 15 ns for `u64` to `u64` in a cache of 100 000 entries, 0.75 of `quick_cache`. A miss and an
+//! insert into a full cache take 100 to 200 ns, 2.5 to 3.2 of `quick_cache`: an entry lies in the table itself, which makes
+//! hits fast and evictions touch more memory. Who has a TTL or a time to idle reads the clock too. Values are cloned out
+//! under the lock of a shard, so put an `Arc` around what is not small. Weighers, listeners and drops run without any lock.
+//!
+//! An entry costs 24 bytes beside key and value, 4 for what left lately, about 9 for its place in a queue, and a third for
+//! free places of the hash table: a full cache of a million `u64` to `u64` takes 69 bytes of heap an entry, 16 of which are
+//! key and value. A [miss curve](Builder::miss_curve) costs 2 % of a hit.
+//!
+//! These are of the benches in `benches/smart-cache`, on a machine with two cores.
 
 mod builder;
 mod cache;
