@@ -27,7 +27,7 @@ fn cache() -> Cache<u64, u64> {
 type Loaded = Result<u64, &'static str>;
 
 #[test]
-fn a_hundred_callers_make_one_load() {
+fn a_thousand_callers_make_one_load() {
     block_on(async {
         let (cache, gate, loads) = (cache(), Gate::default(), Cell::new(0));
         let load = || async {
@@ -35,13 +35,13 @@ fn a_hundred_callers_make_one_load() {
             gate.wait().await;
             Loaded::Ok(42)
         };
-        let mut callers = pin!(join_all((0..100).map(|_| cache.get_or_load(7, load))));
+        let mut callers = pin!(join_all((0..1000).map(|_| cache.get_or_load(7, load))));
         assert!(poll!(callers.as_mut()).is_pending());
         gate.open();
         assert!(callers.await.into_iter().all(|value| value == Ok(42)));
         assert_eq!(loads.get(), 1);
         let stats = cache.stats();
-        assert_eq!((stats.loads, stats.coalesced, stats.misses, stats.load_failures), (1, 99, 100, 0));
+        assert_eq!((stats.loads, stats.coalesced, stats.misses, stats.load_failures), (1, 999, 1000, 0));
         assert_eq!(cache.get_or_load(7, || async { Loaded::Err("not asked") }).await, Ok(42));
     });
 }
