@@ -2,13 +2,14 @@ use crate::{
     Builder, Equivalent, Flight, Full, Hasher, MissCurve, Stats,
     curve::Sampler,
     engine::{Claim, Engine, Item, Place, Put, gone::Cause},
+    load::Loading,
 };
 use perfect21_core::ConfigError;
 use std::{
     fmt,
     hash::{BuildHasher, Hash},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub(crate) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
@@ -193,6 +194,10 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 }
 
 impl<K, V, S> Cache<K, V, S> {
+    pub(crate) fn now(&self) -> Instant {
+        self.inner.engine.now()
+    }
+
     /// The name in metrics and logs.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -209,6 +214,29 @@ impl<K, V, S> Cache<K, V, S> {
     #[must_use]
     pub fn max_bytes(&self) -> u64 {
         self.inner.engine.max_bytes()
+    }
+}
+
+/// What a loader needs of its cache.
+impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
+    pub(crate) fn flight(&self) -> &Flight<K, V> {
+        &self.inner.flight
+    }
+
+    /// As [`get`](Self::get), without counting it as a hit or a miss.
+    pub(crate) fn peek(&self, key: &K) -> Option<V>
+    where
+        V: Clone,
+    {
+        let engine = &self.inner.engine;
+        engine.get(engine.place(key), key, |_, _| {})
+    }
+
+    pub(crate) fn begin_load(&self, key: K) -> Loading<'_, K, V, S>
+    where
+        K: Clone,
+    {
+        Loading::begin(&self.inner, self.inner.engine.place(&key), key)
     }
 }
 

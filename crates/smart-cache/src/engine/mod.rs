@@ -251,6 +251,10 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
 }
 
 impl<K, V, S> Engine<K, V, S> {
+    pub(crate) fn now(&self) -> std::time::Instant {
+        self.times.clock().now()
+    }
+
     pub(crate) fn max_entries(&self) -> usize {
         self.max_entries.load(Ordering::Acquire)
     }

@@ -1,15 +1,17 @@
-use crate::Cache;
-use std::{
-    hash::{BuildHasher, Hash},
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
+use super::Loading;
+use crate::{
+    Cache,
+    flight::{Leads, Turn},
 };
+use std::hash::{BuildHasher, Hash};
 
 impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     /// Like [`get_or_load`](Self::get_or_load) on a thread that may block: `load` runs on the thread of the first caller,
     /// and the others sleep until it has brought the value. Callers of both kinds wait for one another.
+    ///
+    /// A `load` that asks for its own key finds that its thread leads already, and calls the inner `load` past the cache,
+    /// as a recursive function would. Two loads that ask for each other's keys wait for ever. If `load` panics, another
+    /// caller leads.
     ///
     /// # Errors
     /// Those of this caller's `load`.
@@ -35,26 +37,23 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
         if let Some(value) = self.get(&key) {
             return Ok(value);
         }
-        block_on(self.load(key, || std::future::ready(load())))
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// For a future that only waits for other callers.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
+        let place = self.inner.engine.place(&key);
+        let leader = match self.inner.flight.join_blocking(&key) {
+            Some(Turn::Lead(leader)) => leader,
+            Some(Turn::Landed(value)) => {
+                self.inner.engine.with_loads(place, |_, counts| counts.coalesced += 1);
+                return Ok(value);
+            }
+            None => return load(),
+        };
+        if let Some(value) = self.loaded_meanwhile(place, &key) {
+            leader.land(value.clone());
+            return Ok(value);
         }
+        let _leads = Leads::note(&leader);
+        let loading = Loading::begin(&self.inner, place, key);
+        let value = load()?;
+        loading.land(leader, &value);
+        Ok(value)
     }
 }

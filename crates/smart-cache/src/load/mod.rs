@@ -4,15 +4,15 @@ mod blocking;
 mod many;
 
 use crate::{
-    Cache,
+    Cache, Full, Hasher,
     cache::Inner,
     engine::{Claim, Place},
     flight::{Leader, Turn},
 };
 use std::{
-    cell::Cell,
     hash::{BuildHasher, Hash},
-    time::Instant,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
 };
 
 impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
@@ -85,18 +85,27 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Cache<K, V, S> {
     }
 }
 
+/// What a load stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// What it brought.
+    Loaded,
+    /// It failed; something else.
+    Instead,
+}
+
 /// A load under way, registered where writes of its key see it.
-struct Loading<'a, K: Hash + Eq, V, S: BuildHasher> {
+pub(crate) struct Loading<'a, K: Hash + Eq, V, S: BuildHasher = Hasher> {
     inner: &'a Inner<K, V, S>,
     place: Place,
     key: K,
     number: u64,
     began: Instant,
-    brought: Cell<bool>,
+    brought: AtomicBool,
 }
 
 impl<'a, K: Hash + Eq + Clone, V, S: BuildHasher> Loading<'a, K, V, S> {
-    fn begin(inner: &'a Inner<K, V, S>, place: Place, key: K) -> Self {
+    pub(crate) fn begin(inner: &'a Inner<K, V, S>, place: Place, key: K) -> Self {
         let registered = key.clone();
         let (number, overtaken) = inner.engine.with_loads(place, |loads, counts| {
             counts.loads += 1;
@@ -104,7 +113,13 @@ impl<'a, K: Hash + Eq + Clone, V, S: BuildHasher> Loading<'a, K, V, S> {
         });
         drop(overtaken);
         let began = inner.engine.times().clock().now();
-        Self { inner, place, key, number, began, brought: Cell::new(false) }
+        Self { inner, place, key, number, began, brought: AtomicBool::new(false) }
+    }
+
+    /// Stores a value for so long, unless a write has overtaken the load.
+    pub(crate) fn store(&self, value: V, ttl: Option<Duration>, what: Stored) -> Result<(), Full<V>> {
+        self.brought.store(what == Stored::Loaded, Relaxed);
+        self.inner.put(self.place, self.key.clone(), value, ttl, Claim::Load(self.number))
     }
 
     /// Stores what was brought, and gives it to all who wait.
@@ -112,10 +127,8 @@ impl<'a, K: Hash + Eq + Clone, V, S: BuildHasher> Loading<'a, K, V, S> {
     where
         V: Clone,
     {
-        self.brought.set(true);
-        let ttl = self.inner.engine.times().ttl();
         // What could not be stored was counted, and still goes to all who asked.
-        let _ = self.inner.put(self.place, self.key.clone(), value.clone(), ttl, Claim::Load(self.number));
+        let _ = self.store(value.clone(), self.inner.engine.times().ttl(), Stored::Loaded);
         // Only then may it end: until here a write must find it, to keep newcomers from this flight.
         leader.land(value.clone());
     }
@@ -125,7 +138,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Drop for Loading<'_, K, V, S> {
     fn drop(&mut self) {
         let took = self.inner.engine.times().clock().now().saturating_duration_since(self.began);
         let ended = self.inner.engine.with_loads(self.place, |loads, counts| {
-            counts.load_failures += u64::from(!self.brought.get());
+            counts.load_failures += u64::from(!self.brought.load(Relaxed));
             counts.load_nanos =
                 counts.load_nanos.saturating_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
             loads.end(self.place.hash, self.number)
