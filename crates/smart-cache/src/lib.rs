@@ -49,6 +49,10 @@
 //!
 //! These are of the benches in `benches/smart-cache`, on a machine with two cores.
 
+// What the macros write names the crate by its own name, also inside of it.
+#[allow(unused_extern_crates, reason = "used by what macros write")]
+extern crate self as perfect21_smart_cache;
+
 mod builder;
 mod cache;
 mod curve;
@@ -58,6 +62,7 @@ pub mod flight;
 pub mod freshness;
 mod load;
 pub mod loader;
+pub mod memo;
 mod observe;
 mod policy;
 mod stats;
@@ -75,4 +80,6 @@ pub use foldhash::fast::RandomState as Hasher;
 pub use freshness::Freshness;
 pub use loader::Loader;
 pub use perfect21_core::{Clock, ConfigError, Observe, Pressure, Trim, Trimmed};
+#[cfg(feature = "macros")]
+pub use perfect21_macros::memoize;
 pub use stats::Stats;
