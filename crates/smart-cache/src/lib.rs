@@ -67,6 +67,7 @@ mod observe;
 mod policy;
 mod stats;
 mod sync;
+pub mod tag;
 mod trim;
 
 pub use builder::Builder;
@@ -83,3 +84,4 @@ pub use perfect21_core::{Clock, ConfigError, Observe, Pressure, Trim, Trimmed};
 #[cfg(feature = "macros")]
 pub use perfect21_macros::memoize;
 pub use stats::Stats;
+pub use tag::Tags;
