@@ -4,6 +4,8 @@
 //! facade `perfect21`; where neither is right, `crate = path` says it. Each has a plain function that does the same.
 #![forbid(unsafe_code)]
 
+mod hint;
+mod memoize;
 mod paths;
 mod pooled;
 mod reset;
@@ -114,4 +116,45 @@ pub fn derive_pooled(input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn track_memory(arguments: TokenStream, function: TokenStream) -> TokenStream {
     track_memory::expand(arguments.into(), function.into()).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Keeps what a function returned, and returns it again for the same arguments.
+///
+/// Of callers that ask for the same at once, one runs the body, and the others wait for it. Arguments are cloned into the
+/// key (`&str` becomes `String`), what is kept is cloned out; so both must be `Clone + Send + Sync + 'static`, and the key
+/// `Hash + Eq`. Of a `Result` only `Ok` is kept. A function that calls itself, with other arguments or the same, comes to
+/// the same end as without. By hand the same is `memo::Memo` with `Cache::get_or_load_blocking`, or `get_or_load` where
+/// the function is async.
+///
+/// | argument | default |
+/// |---|---|
+/// | `max_entries = 1000` | 1000 |
+/// | `max_bytes = "10MB"`, with `weigh = \|key, value\| …` | the size of key and value themselves, 100 MiB in all |
+/// | `ttl = "60s"` (`ms`, `s`, `m`, `h`) | for ever |
+/// | `key = expression` | all arguments; a method must say what of `self` counts |
+/// | `errors` | errors are not kept |
+/// | `cache = STATIC` | a `static NAME: Memo` to clear it or read its statistics by |
+/// | `name = "…"` | the function's path, in metrics |
+///
+/// ```
+/// use perfect21_smart_cache::{memo::Memo, memoize};
+///
+/// #[memoize(max_entries = 100)]
+/// fn fibonacci(n: u32) -> u64 {
+///     if n < 2 { n.into() } else { fibonacci(n - 1) + fibonacci(n - 2) }
+/// }
+///
+/// static PAGES: Memo = Memo::new();
+///
+/// #[memoize(cache = PAGES, ttl = "60s", max_bytes = "10MB", weigh = |path, page| (path.len() + page.len()) as u64)]
+/// async fn page(path: &str) -> std::io::Result<String> {
+///     Ok(format!("<h1>{path}</h1>"))
+/// }
+///
+/// assert_eq!(fibonacci(90), 2_880_067_194_370_816_120);
+/// # let _ = page("/");
+/// ```
+#[proc_macro_attribute]
+pub fn memoize(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    memoize::expand(arguments.into(), function.into()).unwrap_or_else(Error::into_compile_error).into()
 }

@@ -1,12 +1,13 @@
 //! `#[track_memory]`.
 
-use crate::paths;
-use perfect21_core::Bytes;
-use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{
-    Error, ItemFn, LitStr, Path, Result, ReturnType, meta::ParseNestedMeta, parse::Parser, spanned::Spanned,
+use crate::{
+    hint::{mentions, return_hint},
+    paths,
 };
+use perfect21_core::Bytes;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Error, ItemFn, LitStr, Path, Result, ReturnType, meta::ParseNestedMeta, parse::Parser};
 
 /// The guide's: more than ten megabytes of growth warn.
 const DEFAULT_OVER: Bytes = Bytes::new(10_000_000);
@@ -81,32 +82,5 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> Result<To
                 #krate::track::Alarm::new(#name, #krate::track::Bytes::new(#over));
             #body
         }
-    })
-}
-
-/// An async block has no return type to write down; a `return` that is never reached tells the compiler, so that `?`
-/// and coercions work as they do in the function.
-fn return_hint(output: &ReturnType) -> TokenStream {
-    match output {
-        // A type that nobody can name.
-        ReturnType::Type(_, ty) if mentions(ty.to_token_stream(), "impl") => TokenStream::new(),
-        ReturnType::Type(_, ty) if matches!(**ty, syn::Type::Never(_)) => TokenStream::new(),
-        ReturnType::Default => TokenStream::new(),
-        ReturnType::Type(_, ty) => quote_spanned! {ty.span()=>
-            #[allow(unknown_lints, unreachable_code, clippy::diverging_sub_expression, clippy::needless_return,
-                    clippy::empty_loop, clippy::let_unit_value, clippy::unreachable)]
-            if false {
-                let __never: #ty = loop {};
-                return __never;
-            }
-        },
-    }
-}
-
-fn mentions(tokens: TokenStream, word: &str) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Group(group) => mentions(group.stream(), word),
-        TokenTree::Ident(ident) => ident == word,
-        _ => false,
     })
 }

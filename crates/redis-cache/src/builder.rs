@@ -69,6 +69,7 @@ impl MemoryBuilder {
             .max_bytes(self.max_bytes)
             .weigher(|key: &FullKey, value: &Bytes| (key.len() + value.len()) as u64)
             .clock(self.clock)
+            .hasher(std::hash::RandomState::new())
             .build()?;
         Ok(RedisCache::over(Memory::new(entries), &self.namespace))
     }

@@ -1,33 +1,33 @@
 use crate::{
-    Builder, Flight, Full, Stats,
-    table::{Gone, Slot, Table},
+    Builder, Equivalent, Flight, Full, Hasher, MissCurve, Stats,
+    curve::Sampler,
+    engine::{Claim, Engine, Item, Place, Put, gone::Cause},
+    load::Loading,
 };
-use parking_lot::Mutex;
-use perfect21_core::Clock;
-use std::{borrow::Borrow, fmt, hash::Hash, sync::Arc, time::Duration};
+use perfect21_core::ConfigError;
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 pub(crate) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 
-pub(crate) struct Settings<K, V> {
-    pub(crate) name: String,
-    pub(crate) max_entries: usize,
-    pub(crate) max_bytes: u64,
-    pub(crate) weigher: Weigher<K, V>,
-    pub(crate) ttl: Option<Duration>,
-    pub(crate) clock: Arc<dyn Clock>,
-}
-
 /// A cache that never holds more than its bounds; see the [crate's page](crate) for what it promises and costs.
 ///
-/// A handle: clones share the entries. Values come out as clones, so they are small or in an [`Arc`].
-pub struct Cache<K, V> {
-    pub(crate) inner: Arc<Inner<K, V>>,
+/// A handle: clones share the entries. Values come out as clones, so they are small or in an [`Arc`]. A value's `Clone`
+/// and a key's `Eq` must not call the cache: they run under the lock of a shard.
+pub struct Cache<K, V, S = Hasher> {
+    pub(crate) inner: Arc<Inner<K, V, S>>,
 }
 
-pub(crate) struct Inner<K, V> {
-    pub(crate) settings: Settings<K, V>,
-    pub(crate) table: Mutex<Table<K, V>>,
+pub(crate) struct Inner<K, V, S> {
+    pub(crate) name: String,
+    pub(crate) weigher: Option<Weigher<K, V>>,
+    pub(crate) engine: Engine<K, V, S>,
     pub(crate) flight: Flight<K, V>,
+    pub(crate) sampler: Option<Sampler>,
 }
 
 impl<K: Hash + Eq, V> Cache<K, V> {
@@ -35,25 +35,27 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     pub fn builder() -> Builder<K, V> {
         Builder::new()
     }
+}
 
-    pub(crate) fn from_settings(settings: Settings<K, V>) -> Self {
-        Self { inner: Arc::new(Inner { settings, table: Mutex::new(Table::new()), flight: Flight::new() }) }
-    }
-
+impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// The value under `key`, if it is there and has not expired. Counts a hit or a miss.
+    ///
+    /// The key may be any type that is [`Equivalent`] to `K` and hashes like it.
     #[must_use]
+    #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
+        Q: Hash + Equivalent<K> + ?Sized,
         V: Clone,
     {
-        let mut gone = Gone::new();
-        let mut table = self.inner.table.lock();
-        let value = table.get(key, &*self.inner.settings.clock, &mut gone).cloned();
-        *if value.is_some() { &mut table.counts.hits } else { &mut table.counts.misses } += 1;
-        drop(table);
-        value
+        let engine = &self.inner.engine;
+        let place = engine.place(key);
+        if let Some(sampler) = &self.inner.sampler {
+            sampler.looked_up(place.hash);
+        }
+        engine.get(place, key, |counts, hit| {
+            *if hit { &mut counts.hits } else { &mut counts.misses } += 1;
+        })
     }
 
     /// Puts `value` under `key` for the cache's TTL, and evicts as much as it needs.
@@ -61,10 +63,10 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     /// It wins over a [`get_or_load`](Self::get_or_load) of the key that is under way.
     ///
     /// # Errors
-    /// [`Full`] gives a value back that is heavier than the whole cache. The key is empty then: what was under it is
-    /// out of date.
+    /// [`Full`] gives a value back that is heavier than the whole cache, or that no room was found for. The key is
+    /// empty then: what was under it is out of date.
     pub fn insert(&self, key: K, value: V) -> Result<(), Full<V>> {
-        self.insert_for(key, value, self.inner.settings.ttl)
+        self.insert_for(key, value, self.inner.engine.times().ttl())
     }
 
     /// Like [`insert`](Self::insert), with a TTL of the entry's own; one past the clock's range means for ever.
@@ -76,14 +78,8 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     }
 
     fn insert_for(&self, key: K, value: V, ttl: Option<Duration>) -> Result<(), Full<V>> {
-        let slot = self.inner.slot(&key, value, ttl);
-        let mut gone = Gone::new();
-        let mut table = self.inner.table.lock();
-        let overtaken = table.overtake(&key);
-        let refused = self.inner.put(&mut table, key, slot, &mut gone);
-        drop(table);
-        self.inner.forget(overtaken.as_ref());
-        refused
+        let place = self.inner.engine.place(&key);
+        self.inner.put(place, key, value, ttl, Claim::Write)
     }
 
     /// Takes the value under `key` out; `None` if there was none or it had expired.
@@ -91,33 +87,80 @@ impl<K: Hash + Eq, V> Cache<K, V> {
     /// It wins over a [`get_or_load`](Self::get_or_load) of the key that is under way: what that loads is not stored.
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
+        Q: Hash + Equivalent<K> + ?Sized,
     {
-        let mut table = self.inner.table.lock();
-        let overtaken = table.overtake(key);
-        let entry = table.pop(key);
-        let expired = entry.as_ref().is_some_and(|(_, slot)| slot.is_expired(&*self.inner.settings.clock));
-        table.counts.expired += u64::from(expired);
-        drop(table);
+        let engine = &self.inner.engine;
+        let place = engine.place(key);
+        if let Some(sampler) = &self.inner.sampler {
+            sampler.removed(place.hash);
+        }
+        let (entry, overtaken) = engine.remove(place, key);
         self.inner.forget(overtaken.as_ref());
-        entry.filter(|_| !expired).map(|(_, slot)| slot.value)
+        let (key, value) = entry?;
+        if let Some(listener) = engine.listener() {
+            listener(&key, &value, Cause::Removed);
+        }
+        // What panics in a drop at the end of a function would leak its result.
+        drop((key, overtaken));
+        Some(value)
+    }
+
+    /// Removes the entries that `keep` says no to; gives their number. No load under way will store.
+    ///
+    /// Looks at all entries, one shard after the other. `keep` runs under the lock of a shard, so it must be short and
+    /// not call the cache; if it panics, the entry in question stays.
+    pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool) -> u64 {
+        let (removed, overtaken) =
+            self.inner.engine.extract(Cause::Removed, true, |key, value, _| !keep(key, value));
+        self.inner.forget(&overtaken);
+        removed.entries
     }
 
     /// Empties the cache and gives its memory back; no load under way will store.
     pub fn clear(&self) {
-        let mut table = self.inner.table.lock();
-        let overtaken = table.overtake_all();
-        let entries = table.take();
-        drop(table);
-        self.inner.forget(overtaken.keys());
-        drop(entries);
+        self.retain(|_, _| false);
     }
 
-    /// Entries held now, expired ones included that have not made room yet.
+    /// Takes the expired entries out: O(entries), under one shard's lock at a time. Gives their number.
+    ///
+    /// Each write sweeps a few places too; this is for a cache that nobody writes to.
+    #[allow(clippy::must_use_candidate, reason = "mostly called for what it does")]
+    pub fn sweep(&self) -> u64 {
+        self.inner.engine.extract(Cause::Expired, false, |_, _, over| over).0.entries
+    }
+
+    /// Shows a copy of each live entry to `look`, in no order.
+    ///
+    /// Each shard is copied under its lock, and `look` runs without: it may call the cache. What is written meanwhile
+    /// is seen or not. No hits are counted.
+    pub fn for_each(&self, mut look: impl FnMut(&K, &V))
+    where
+        K: Clone,
+        V: Clone,
+    {
+        for copies in self.inner.engine.copies() {
+            copies.iter().for_each(|(key, value)| look(key, value));
+        }
+    }
+
+    /// Sets both bounds, and evicts what is over them before it returns.
+    ///
+    /// A smaller bound is kept from when this returns, and shown by [`max_entries`](Self::max_entries) and
+    /// [`max_bytes`](Self::max_bytes) only then. The number of shards stays. A listener must not call it.
+    ///
+    /// # Errors
+    /// If a bound is zero, or there would be fewer entries than shards.
+    pub fn resize(&self, max_entries: usize, max_bytes: u64) -> Result<(), ConfigError> {
+        let engine = &self.inner.engine;
+        engine.check(max_entries, max_bytes)?;
+        engine.resize(max_entries, max_bytes);
+        Ok(())
+    }
+
+    /// Entries held now, expired ones included that have not made room yet. Locks each shard in turn.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.table.lock().len()
+        self.inner.engine.len()
     }
 
     /// Whether it holds nothing.
@@ -126,62 +169,98 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         self.len() == 0
     }
 
-    /// Bytes held now, as the weigher counts them.
+    /// Bytes held now, as the weigher counts them, with those that an insert under way makes room by.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.inner.table.lock().bytes()
+        self.inner.engine.bytes()
     }
 
-    /// What happened so far, read at one instant.
+    /// How often it would hit if it had half, twice, four or eight times the entries, from all lookups so far.
+    ///
+    /// `None` before the first lookup of a sampled key, and where [`Builder::miss_curve`] did not ask for it. It takes it
+    /// that every miss is followed by an insert; expiry, [`retain`](Self::retain) and a [`resize`](Self::resize) it does
+    /// not see. Locks each shard in turn.
+    #[must_use]
+    pub fn miss_curve(&self) -> Option<MissCurve> {
+        self.inner.sampler.as_ref()?.curve(&self.inner.engine.counts().0)
+    }
+
+    /// What happened so far. Reads each shard in turn.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.inner.table.lock())
+        let (counts, entries) = self.inner.engine.counts();
+        Stats::new(&counts, entries, self.inner.engine.bytes())
     }
 }
 
-impl<K, V> Cache<K, V> {
+impl<K, V, S> Cache<K, V, S> {
+    pub(crate) fn now(&self) -> Instant {
+        self.inner.engine.now()
+    }
+
     /// The name in metrics and logs.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner.settings.name
+        &self.inner.name
     }
 
     /// The most entries held at any instant.
     #[must_use]
     pub fn max_entries(&self) -> usize {
-        self.inner.settings.max_entries
+        self.inner.engine.max_entries()
     }
 
     /// The most bytes held at any instant.
     #[must_use]
     pub fn max_bytes(&self) -> u64 {
-        self.inner.settings.max_bytes
+        self.inner.engine.max_bytes()
     }
 }
 
-impl<K: Hash + Eq, V> Inner<K, V> {
-    /// Weighs and dates a value: calls the weigher, so never under the lock.
-    pub(crate) fn slot(&self, key: &K, value: V, ttl: Option<Duration>) -> Slot<V> {
-        let weight = (self.settings.weigher)(key, &value);
-        let expires = ttl.and_then(|ttl| self.settings.clock.now().checked_add(ttl));
-        Slot { value, weight, expires }
+/// What a loader needs of its cache.
+impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
+    pub(crate) fn flight(&self) -> &Flight<K, V> {
+        &self.inner.flight
     }
 
+    /// As [`get`](Self::get), without counting it as a hit or a miss.
+    pub(crate) fn peek(&self, key: &K) -> Option<V>
+    where
+        V: Clone,
+    {
+        let engine = &self.inner.engine;
+        engine.get(engine.place(key), key, |_, _| {})
+    }
+
+    pub(crate) fn begin_load(&self, key: K) -> Loading<'_, K, V, S>
+    where
+        K: Clone,
+    {
+        Loading::begin(&self.inner, self.inner.engine.place(&key), key)
+    }
+}
+
+impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
+    /// Weighs, dates and puts in.
     pub(crate) fn put(
         &self,
-        table: &mut Table<K, V>,
+        place: Place,
         key: K,
-        slot: Slot<V>,
-        gone: &mut Gone<K, V>,
+        value: V,
+        ttl: Option<Duration>,
+        claim: Claim,
     ) -> Result<(), Full<V>> {
-        let max_bytes = self.settings.max_bytes;
-        if slot.weight > max_bytes {
-            gone.extend(table.pop(&key));
-            table.counts.refused += 1;
-            return Err(Full { value: slot.value, weight: slot.weight, max_bytes });
+        if let Some(sampler) = &self.sampler {
+            sampler.inserted(place.hash);
         }
-        table.put(key, slot, (self.settings.max_entries, max_bytes), gone);
-        Ok(())
+        let weight = self.weigher.as_ref().map_or_else(fixed_weight::<K, V>, |weigher| weigher(&key, &value));
+        let moment = self.engine.moment();
+        let deadline = moment.deadline(ttl);
+        let item = Item { hash: place.hash, key, value, weight, deadline, queue: None };
+        let Put { result, overtaken } = self.engine.put(place, item, claim, moment);
+        self.forget(&overtaken);
+        drop(overtaken);
+        result
     }
 
     /// Whoever asks from now on must not join a load that began before a write.
@@ -195,13 +274,18 @@ impl<K: Hash + Eq, V> Inner<K, V> {
     }
 }
 
-impl<K, V> Clone for Cache<K, V> {
+/// What every entry of these types weighs without a weigher.
+pub(crate) fn fixed_weight<K, V>() -> u64 {
+    (size_of::<K>() + size_of::<V>()) as u64
+}
+
+impl<K, V, S> Clone for Cache<K, V, S> {
     fn clone(&self) -> Self {
         Self { inner: Arc::clone(&self.inner) }
     }
 }
 
-impl<K, V> fmt::Debug for Cache<K, V> {
+impl<K, V, S> fmt::Debug for Cache<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
             .field("name", &self.name())

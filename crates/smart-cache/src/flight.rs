@@ -17,9 +17,11 @@
 //! }
 //! ```
 
-mod call;
+mod blocking;
+pub(crate) mod call;
 mod join;
 
+pub(crate) use blocking::Leads;
 pub use join::Join;
 
 use call::{Call, State};

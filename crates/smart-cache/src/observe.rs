@@ -1,11 +1,11 @@
 use crate::Cache;
 use perfect21_core::{Metric, Observe, Reading, Unit, Visitor};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 const HITS: Metric = Metric::new("cache_hits", Unit::Count, "Lookups that found a value.");
 const MISSES: Metric = Metric::new("cache_misses", Unit::Count, "Lookups that found none.");
 const INSERTS: Metric = Metric::new("cache_inserts", Unit::Count, "Values put in.");
-const REFUSED: Metric = Metric::new("cache_refused", Unit::Count, "Values heavier than the cache.");
+const REFUSED: Metric = Metric::new("cache_refused", Unit::Count, "Values that no room was found for.");
 const EVICTIONS: Metric = Metric::new("cache_evictions", Unit::Count, "Entries that left, by cause.");
 const LOADS: Metric = Metric::new("cache_loads", Unit::Count, "Loads begun.");
 const LOAD_FAILURES: Metric = Metric::new("cache_load_failures", Unit::Count, "Loads that brought no value.");
@@ -14,7 +14,7 @@ const COALESCED: Metric =
 const ENTRIES: Metric = Metric::new("cache_entries", Unit::Count, "Entries held.");
 const BYTES: Metric = Metric::new("cache_bytes", Unit::Bytes, "Bytes held.");
 
-impl<K: Hash + Eq + Send, V: Send> Observe for Cache<K, V> {
+impl<K: Hash + Eq + Send, V: Send, S: BuildHasher + Send + Sync> Observe for Cache<K, V, S> {
     #[allow(clippy::cast_precision_loss, reason = "gauges are floats; exact below 2^53")]
     fn observe(&self, visitor: &mut dyn Visitor) {
         let stats = self.stats();
@@ -34,6 +34,8 @@ impl<K: Hash + Eq + Send, V: Send> Observe for Cache<K, V> {
             ("entries", stats.evicted_by_entries),
             ("bytes", stats.evicted_by_bytes),
             ("expired", stats.expired),
+            ("replaced", stats.replaced),
+            ("removed", stats.removed),
             ("pressure", stats.trimmed),
         ] {
             visitor.counter(&EVICTIONS, &[cache, ("cause", cause)], total);

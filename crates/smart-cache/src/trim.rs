@@ -1,59 +1,31 @@
-use crate::{Cache, table::Gone};
+use crate::{
+    Cache,
+    engine::{Extracted, gone::Cause},
+};
 use perfect21_core::{Pressure, Trim, Trimmed};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
-/// How many entries leave under one hold of the lock, so that nobody waits long for it.
-const STEP: usize = 256;
-
-/// Gives back the expired entries at [`Pressure::Routine`] (a scan of all under the lock), at
-/// [`Pressure::Elevated`] also the least recently used until half of the entries and of the bytes are left, and at
-/// [`Pressure::Critical`] all. Loads under way are not disturbed.
-impl<K: Hash + Eq + Clone + Send, V: Send> Trim for Cache<K, V> {
+/// Gives back the expired entries at [`Pressure::Routine`] (a scan of all, one shard's lock at a time), at
+/// [`Pressure::Elevated`] also those that would be evicted next until half of the entries and of the bytes are left,
+/// and at [`Pressure::Critical`] all. Loads under way are not disturbed.
+impl<K: Hash + Eq + Send, V: Send, S: BuildHasher + Send + Sync> Trim for Cache<K, V, S> {
     fn name(&self) -> &str {
         Self::name(self)
     }
 
     fn trim(&self, pressure: Pressure) -> Trimmed {
-        let mut trimmed = Trimmed::default();
+        let engine = &self.inner.engine;
         if pressure >= Pressure::Critical {
-            let mut table = self.inner.table.lock();
-            trimmed += Trimmed::new(table.len() as u64, table.bytes());
-            table.counts.trimmed += trimmed.objects;
-            let entries = table.take();
-            drop(table);
-            drop(entries);
-            return trimmed;
+            return trimmed(engine.extract(Cause::Pressure, false, |_, _, _| true).0);
         }
-        let mut table = self.inner.table.lock();
-        let expired = table.take_expired(&*self.inner.settings.clock);
-        let entries = table.len();
-        let keep = (table.len() / 2, table.bytes() / 2);
-        drop(table);
-        trimmed += count(&expired);
-        drop(expired);
+        let mut sum = trimmed(engine.extract(Cause::Expired, false, |_, _, over| over).0);
         if pressure >= Pressure::Elevated {
-            // As many steps as there were entries, so that busy writers cannot keep it here.
-            for _ in 0..=entries / STEP {
-                trimmed += self.trim_step(keep);
-            }
+            sum += trimmed(engine.halve());
         }
-        trimmed
+        sum
     }
 }
 
-impl<K: Hash + Eq, V> Cache<K, V> {
-    fn trim_step(&self, (keep_entries, keep_bytes): (usize, u64)) -> Trimmed {
-        let mut gone = Gone::with_capacity(STEP);
-        let mut table = self.inner.table.lock();
-        while gone.len() < STEP && (table.len() > keep_entries || table.bytes() > keep_bytes) {
-            gone.extend(table.pop_lru());
-        }
-        table.counts.trimmed += gone.len() as u64;
-        drop(table);
-        count(&gone)
-    }
-}
-
-fn count<K, V>(gone: &Gone<K, V>) -> Trimmed {
-    Trimmed::new(gone.len() as u64, gone.iter().map(|(_, slot)| slot.weight).sum())
+fn trimmed(extracted: Extracted) -> Trimmed {
+    Trimmed::new(extracted.entries, extracted.bytes)
 }

@@ -8,11 +8,18 @@ use std::{collections::BTreeMap, time::Duration};
 #[test]
 fn bad_settings_are_named_with_their_value_and_rule() {
     type Set = fn(Builder<u64, String>) -> Builder<u64, String>;
-    let cases: [(Set, &str); 5] = [
+    let cases: [(Set, &str); 9] = [
         (|b| b.max_entries(0), "max_entries = 0: must be at least 1"),
         (|b| b.max_bytes(0), "max_bytes = 0: must be at least 1"),
         (|b| b.ttl(Duration::ZERO), "ttl = 0ns: must be above zero"),
         (|b| b.ttl(Duration::MAX), "ttl = 18446744073709551615.999999999s: is past the clock's range"),
+        (
+            |b| b.weigher(|_, _| 1).miss_curve(true),
+            "miss_curve = true: needs a cache without a weigher, as it counts entries",
+        ),
+        (|b| b.ttl_jitter(1.5), "ttl_jitter = 1.5: must be from 0 to 1"),
+        (|b| b.ttl_jitter(f64::NAN), "ttl_jitter = NaN: must be from 0 to 1"),
+        (|b| b.time_to_idle(Duration::from_millis(9)), "time_to_idle = 9ms: must be at least 10 ms"),
         (
             |b| b.max_bytes(100),
             "max_bytes = 100: needs a weigher, as keys or values own memory that the cache cannot see",

@@ -27,7 +27,7 @@ fn cache() -> Cache<u64, u64> {
 type Loaded = Result<u64, &'static str>;
 
 #[test]
-fn a_hundred_callers_make_one_load() {
+fn a_thousand_callers_make_one_load() {
     block_on(async {
         let (cache, gate, loads) = (cache(), Gate::default(), Cell::new(0));
         let load = || async {
@@ -35,13 +35,13 @@ fn a_hundred_callers_make_one_load() {
             gate.wait().await;
             Loaded::Ok(42)
         };
-        let mut callers = pin!(join_all((0..100).map(|_| cache.get_or_load(7, load))));
+        let mut callers = pin!(join_all((0..1000).map(|_| cache.get_or_load(7, load))));
         assert!(poll!(callers.as_mut()).is_pending());
         gate.open();
         assert!(callers.await.into_iter().all(|value| value == Ok(42)));
         assert_eq!(loads.get(), 1);
         let stats = cache.stats();
-        assert_eq!((stats.loads, stats.coalesced, stats.misses, stats.load_failures), (1, 99, 100, 0));
+        assert_eq!((stats.loads, stats.coalesced, stats.misses, stats.load_failures), (1, 999, 1000, 0));
         assert_eq!(cache.get_or_load(7, || async { Loaded::Err("not asked") }).await, Ok(42));
     });
 }
@@ -232,4 +232,55 @@ fn nothing_read_before_a_removal_is_served_after_it() {
         let cached = cache.get(&(key as u64));
         assert!(cached.is_none_or(|cached| cached == version.load(Ordering::SeqCst)));
     }
+}
+
+#[test]
+fn blocking_callers_and_others_make_one_load() {
+    let (cache, loads, barrier) = (cache(), AtomicU64::new(0), Barrier::new(8));
+    thread::scope(|scope| {
+        for nth in 0..8 {
+            let (cache, loads, barrier) = (&cache, &loads, &barrier);
+            scope.spawn(move || {
+                for round in 0..200 {
+                    barrier.wait();
+                    let load = || {
+                        loads.fetch_add(1, Ordering::SeqCst);
+                        thread::yield_now();
+                        Loaded::Ok(round)
+                    };
+                    let value = if nth % 2 == 0 {
+                        cache.get_or_load_blocking(round, load)
+                    } else {
+                        block_on(cache.get_or_load(round, || async { load() }))
+                    };
+                    assert_eq!(value, Ok(round));
+                }
+            });
+        }
+    });
+    assert_eq!(loads.load(Ordering::SeqCst), 200);
+}
+
+#[test]
+fn a_blocking_load_that_panics_hands_over() {
+    let (cache, began, panics) = (cache(), Barrier::new(2), AtomicU64::new(0));
+    thread::scope(|scope| {
+        let (cache, began, panics) = (&cache, &began, &panics);
+        let first = scope.spawn(move || {
+            catch_unwind(AssertUnwindSafe(|| {
+                cache.get_or_load_blocking(7, || {
+                    began.wait();
+                    panics.fetch_add(1, Ordering::SeqCst);
+                    panic!("the load panics");
+                    #[allow(unreachable_code, reason = "gives the closure its type")]
+                    Loaded::Ok(1)
+                })
+            }))
+        });
+        began.wait();
+        assert_eq!(cache.get_or_load_blocking(7, || Loaded::Ok(2)), Ok(2));
+        first.join().unwrap().unwrap_err();
+        assert_eq!(panics.load(Ordering::SeqCst), 1);
+    });
+    assert_eq!((cache.get(&7), cache.stats().load_failures), (Some(2), 1));
 }

@@ -5,7 +5,7 @@ use super::{
 };
 use perfect21_core::{Clock, ConfigError, SystemClock};
 use perfect21_smart_cache::Cache;
-use std::{sync::Arc, time::Duration};
+use std::{hash::RandomState, sync::Arc, time::Duration};
 
 /// Settings of a [`ResponseCache`]; made by [`ResponseCache::builder`].
 #[derive(Debug)]
@@ -101,6 +101,7 @@ impl ResponseCacheBuilder {
             .max_bytes(self.max_bytes)
             .weigher(|key: &Arc<str>, stored: &Arc<Stored>| key.len() as u64 + stored.weight())
             .clock(Arc::clone(&self.clock))
+            .hasher(RandomState::new())
             .build()?;
         let limits = Limits {
             max_body_bytes: self.max_body_bytes,

@@ -36,7 +36,8 @@ pub(super) struct Limits {
 }
 
 pub(super) struct Shared {
-    pub(super) store: Cache<Arc<str>, Arc<Stored>>,
+    /// Strangers choose the keys: hashed so that they cannot make them collide.
+    pub(super) store: Cache<Arc<str>, Arc<Stored>, RandomState>,
     pub(super) flight: Flight<Arc<str>, Outcome>,
     pub(super) counters: Counters,
     pub(super) limits: Limits,
@@ -49,7 +50,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(store: Cache<Arc<str>, Arc<Stored>>, limits: Limits, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        store: Cache<Arc<str>, Arc<Stored>, RandomState>,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             store,
             flight: Flight::new(),

@@ -6,15 +6,19 @@ use crate::{
 use bytes::Bytes;
 use perfect21_core::{Observe, Visitor};
 use perfect21_smart_cache::Cache;
-use std::future::{pending, ready};
+use std::{
+    future::{pending, ready},
+    hash::RandomState,
+};
 
 /// A server that is not there: the same answers out of a bounded map. No future of it ever waits.
 pub(crate) struct Memory {
-    entries: Cache<FullKey, Bytes>,
+    /// Hashed so that who chooses keys cannot make them collide.
+    entries: Cache<FullKey, Bytes, RandomState>,
 }
 
 impl Memory {
-    pub(crate) fn new(entries: Cache<FullKey, Bytes>) -> Self {
+    pub(crate) fn new(entries: Cache<FullKey, Bytes, RandomState>) -> Self {
         Self { entries }
     }
 }

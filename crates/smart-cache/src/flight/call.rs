@@ -6,11 +6,11 @@ use std::{
 };
 
 /// One call: who waits for it, then how it ended.
-pub(super) struct Call<T> {
+pub(crate) struct Call<T> {
     state: Mutex<State<T>>,
 }
 
-pub(super) enum State<T> {
+pub(crate) enum State<T> {
     /// Wakers by the place of their waiter.
     Flying {
         wakers: BTreeMap<u64, Waker>,
@@ -21,12 +21,12 @@ pub(super) enum State<T> {
 }
 
 impl<T> Call<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { state: Mutex::new(State::Flying { wakers: BTreeMap::new(), next: 0 }) }
     }
 
     /// Ends the call and wakes all who wait; the first end counts.
-    pub(super) fn end(&self, end: State<T>) {
+    pub(crate) fn end(&self, end: State<T>) {
         let mut state = self.state.lock();
         if !matches!(*state, State::Flying { .. }) {
             return;
@@ -39,7 +39,7 @@ impl<T> Call<T> {
     }
 
     /// A waiter goes away.
-    pub(super) fn leave(&self, place: u64) {
+    pub(crate) fn leave(&self, place: u64) {
         let mut state = self.state.lock();
         let waker = match &mut *state {
             State::Flying { wakers, .. } => wakers.remove(&place),
@@ -50,7 +50,7 @@ impl<T> Call<T> {
     }
 
     /// The result when it has landed; `None` when its leader is gone.
-    pub(super) fn wait(&self, place: &mut Option<u64>, waker: Waker) -> Poll<Option<T>>
+    pub(crate) fn wait(&self, place: &mut Option<u64>, waker: Waker) -> Poll<Option<T>>
     where
         T: Clone,
     {

@@ -1,0 +1,325 @@
+use super::{
+    BatchFn, Inner, LoadFn, Loader, Running,
+    held::{Held, StaleOnError, Windows},
+    runtime::Runtime,
+    stats::LoadCounts,
+};
+use crate::{Builder, Cache, freshness::Freshness};
+use perfect21_core::{Clock, ConfigError};
+use std::{fmt, future::Future, hash::Hash, mem::needs_drop, sync::Arc, time::Duration};
+
+/// Who gets the error of a load that several callers wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnError {
+    /// All who wait.
+    #[default]
+    Share,
+    /// The one who led; then one of those who wait leads with a load of its own.
+    Retry,
+}
+
+/// Settings of a [`Loader`]; made by [`Loader::builder`].
+#[must_use = "a builder does nothing until .build()"]
+pub struct LoaderBuilder<K, V, E> {
+    cache: Builder<K, Held<V, E>>,
+    max_bytes: bool,
+    weigher: bool,
+    load: LoadFn<K, V, E>,
+    batch: Option<BatchFn<K, V, E>>,
+    max_batch: usize,
+    failed: Option<super::Failed<K, E>>,
+    ttl: Option<Duration>,
+    jitter: f64,
+    refresh_at: Option<f64>,
+    revalidate: Duration,
+    on_error: OnError,
+    stale: Option<StaleOnError>,
+    negative: Option<Duration>,
+    soft_timeout: Option<Duration>,
+    hard_timeout: Option<Duration>,
+    max_loads: usize,
+    runtime: Option<Arc<dyn Runtime>>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl<K, V, E> LoaderBuilder<K, V, E>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    pub(super) fn new<F, Fut>(load: F) -> Self
+    where
+        F: Fn(K) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
+    {
+        Self {
+            cache: Cache::builder().name("loader"),
+            max_bytes: false,
+            weigher: false,
+            load: Box::new(move |key| Box::pin(load(key))),
+            batch: None,
+            max_batch: 100,
+            failed: None,
+            ttl: None,
+            jitter: 0.0,
+            refresh_at: None,
+            revalidate: Duration::ZERO,
+            on_error: OnError::Share,
+            stale: None,
+            negative: None,
+            soft_timeout: None,
+            hard_timeout: None,
+            max_loads: 10_000,
+            runtime: None,
+            clock: None,
+        }
+    }
+
+    /// The name in metrics and logs. Default: `loader`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.cache = self.cache.name(name);
+        self
+    }
+
+    /// The most values held at any instant. Default: 1000.
+    pub fn max_entries(mut self, max_entries: usize) -> Self {
+        self.cache = self.cache.max_entries(max_entries);
+        self
+    }
+
+    /// The most bytes held at any instant, as the [`weigher`](Self::weigher) counts them. Default: 100 MiB.
+    pub fn max_bytes(mut self, max_bytes: u64) -> Self {
+        self.cache = self.cache.max_bytes(max_bytes);
+        self.max_bytes = true;
+        self
+    }
+
+    /// Says how many bytes a value counts for, its key included. An error that is remembered counts for the size of the
+    /// key itself.
+    ///
+    /// Default: the size of key and value themselves, as for [`Builder::weigher`].
+    pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
+        self.cache = self.cache.weigher(move |key, held| match &held.outcome {
+            Ok(value) => weigher(key, value),
+            Err(_) => size_of::<K>() as u64,
+        });
+        self.weigher = true;
+        self
+    }
+
+    /// How long a value is fresh. Default: for ever.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Shortens each TTL by a random part of up to this share, so that what was loaded together is not over together.
+    /// Default: 0.
+    pub fn ttl_jitter(mut self, share: f64) -> Self {
+        self.jitter = share;
+        self
+    }
+
+    /// From which share of its TTL on, 0 to 1, a value that is asked for is loaded anew, by one load in the background,
+    /// while it is answered. Needs a [`runtime`](Self::runtime). Default: never.
+    pub fn refresh_at(mut self, share: f64) -> Self {
+        self.refresh_at = Some(share);
+        self
+    }
+
+    /// How long after its TTL a value is still answered, while one load in the background replaces it. Needs a
+    /// [`runtime`](Self::runtime). Default: not at all.
+    pub fn stale_while_revalidate(mut self, stale: Duration) -> Self {
+        self.revalidate = stale;
+        self
+    }
+
+    /// *Fail-safe*: how long after its TTL a value is answered where the load of a new one fails or takes too long; the
+    /// next load of the key waits for `throttle`. Default: not at all.
+    ///
+    /// The error is not lost: [`failed`](Self::failed) is told of it, and it is counted.
+    pub fn stale_on_error(mut self, max_stale: Duration, throttle: Duration) -> Self {
+        self.stale = Some(StaleOnError { max_stale, throttle });
+        self
+    }
+
+    /// How long an error is remembered and answered without a load. Default: not at all.
+    pub fn negative_ttl(mut self, ttl: Duration) -> Self {
+        self.negative = Some(ttl);
+        self
+    }
+
+    /// Who gets the error of a load. Default: all who wait for it.
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
+    /// Told of every load that failed, also where a stale value was answered instead. It must be short.
+    pub fn failed(mut self, failed: impl Fn(&K, &super::LoadError<E>) + Send + Sync + 'static) -> Self {
+        self.failed = Some(Box::new(failed));
+        self
+    }
+
+    /// How long a caller waits for whom [`stale_on_error`](Self::stale_on_error) has something to answer; the load goes
+    /// on. Needs a [`runtime`](Self::runtime). Default: for ever.
+    pub fn soft_timeout(mut self, timeout: Duration) -> Self {
+        self.soft_timeout = Some(timeout);
+        self
+    }
+
+    /// How long any caller waits; the load goes on, and what it brings is stored. Needs a [`runtime`](Self::runtime).
+    /// Default: for ever.
+    pub fn hard_timeout(mut self, timeout: Duration) -> Self {
+        self.hard_timeout = Some(timeout);
+        self
+    }
+
+    /// How many loads may run at once where there is a runtime. More are refused as
+    /// [`Overloaded`](super::LoadError::Overloaded); a refresh in the background is left for later. Default: 10 000.
+    pub fn max_loads(mut self, max_loads: usize) -> Self {
+        self.max_loads = max_loads;
+        self
+    }
+
+    /// Runs loads as tasks of their own, which go on whatever becomes of their callers. Default: a load runs within the
+    /// future of the caller that leads.
+    pub fn runtime(mut self, runtime: impl Runtime) -> Self {
+        self.runtime = Some(Arc::new(runtime));
+        self
+    }
+
+    /// Loads many values at once, for [`get_many`](Loader::get_many): one result for each key, in their order.
+    /// Default: the load of one, for each.
+    pub fn batch<F, Fut>(mut self, batch: F) -> Self
+    where
+        F: Fn(Vec<K>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Vec<Result<V, E>>> + Send + 'static,
+    {
+        self.batch = Some(Box::new(move |keys| Box::pin(batch(keys))));
+        self
+    }
+
+    /// The most keys of a batch; more are split. Default: 100.
+    pub fn max_batch(mut self, keys: usize) -> Self {
+        self.max_batch = keys;
+        self
+    }
+
+    /// Where the time is read. Default: the system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.cache = self.cache.clock(Arc::clone(&clock));
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Makes the loader, empty.
+    ///
+    /// # Errors
+    /// If a bound, a duration or a share is zero or out of range, an option needs another one that is missing, or
+    /// `max_bytes` is set without a weigher for types that own heap.
+    pub fn build(self) -> Result<Loader<K, V, E>, ConfigError> {
+        self.check()?;
+        let refresh_from = self.ttl.zip(self.refresh_at).map(|(ttl, share)| ttl.mul_f64(share));
+        let cache = if self.weigher {
+            self.cache
+        } else {
+            self.cache.weigher(|_, _| (size_of::<K>() + size_of::<V>()) as u64)
+        };
+        Ok(Loader {
+            inner: Arc::new(Inner {
+                cache: cache.build()?,
+                load: self.load,
+                batch: self.batch,
+                max_batch: self.max_batch,
+                failed: self.failed,
+                windows: Windows {
+                    ttl: self.ttl,
+                    jitter: self.jitter,
+                    refresh_from,
+                    revalidate: self.revalidate,
+                    on_error: self.stale,
+                    negative: self.negative,
+                },
+                on_error: self.on_error,
+                soft_timeout: self.soft_timeout,
+                hard_timeout: self.hard_timeout,
+                running: Running::new(self.max_loads),
+                runtime: self.runtime,
+                counts: LoadCounts::default(),
+            }),
+        })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if let Some(ttl) = self.ttl {
+            let stale = self.stale.map_or(Duration::ZERO, |stale| stale.max_stale).max(self.revalidate);
+            Freshness::new(ttl).stale_for(stale).check()?;
+        }
+        let durations = [
+            ("stale_on_error", self.stale.map(|stale| stale.max_stale)),
+            ("throttle of stale_on_error", self.stale.map(|stale| stale.throttle)),
+            ("negative_ttl", self.negative),
+            ("soft_timeout", self.soft_timeout),
+            ("hard_timeout", self.hard_timeout),
+        ];
+        if let Some((setting, _)) = durations.into_iter().find(|(_, value)| *value == Some(Duration::ZERO)) {
+            return Err(ConfigError::new(setting, "0 s", "must be above zero"));
+        }
+        for (setting, value) in [("max_batch", self.max_batch), ("max_loads", self.max_loads)] {
+            if value == 0 {
+                return Err(ConfigError::new(setting, 0, "must be at least 1"));
+            }
+        }
+        let shares =
+            [("refresh_at", self.refresh_at.unwrap_or(0.5), false), ("ttl_jitter", self.jitter, true)];
+        for (setting, share, zero) in shares {
+            if !((share > 0.0 || zero && share == 0.0) && share < 1.0) {
+                return Err(ConfigError::new(setting, share, "must be above 0 and below 1"));
+            }
+        }
+        if self.max_bytes && !self.weigher && (needs_drop::<K>() || needs_drop::<V>()) {
+            let rule = "needs a weigher, as keys or values own memory that the cache cannot see";
+            return Err(ConfigError::new("max_bytes", "set", rule));
+        }
+        self.check_needs()
+    }
+
+    /// Options that do nothing without another one.
+    fn check_needs(&self) -> Result<(), ConfigError> {
+        let (ttl, runtime) = (self.ttl.is_some(), self.runtime.is_some());
+        let needs = [
+            ("refresh_at", self.refresh_at.is_some(), ttl, "ttl"),
+            ("refresh_at", self.refresh_at.is_some(), runtime, "runtime"),
+            ("stale_while_revalidate", !self.revalidate.is_zero(), ttl, "ttl"),
+            ("stale_while_revalidate", !self.revalidate.is_zero(), runtime, "runtime"),
+            ("stale_on_error", self.stale.is_some(), ttl, "ttl"),
+            ("soft_timeout", self.soft_timeout.is_some(), self.stale.is_some(), "stale_on_error"),
+            ("soft_timeout", self.soft_timeout.is_some(), runtime, "runtime"),
+            ("hard_timeout", self.hard_timeout.is_some(), runtime, "runtime"),
+        ];
+        match needs.into_iter().find(|(_, set, there, _)| *set && !there) {
+            Some((setting, _, _, needed)) => Err(ConfigError::new(
+                setting,
+                "set",
+                format!("does nothing without `{needed}`: set that too"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<K, V, E> fmt::Debug for LoaderBuilder<K, V, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoaderBuilder")
+            .field("cache", &self.cache)
+            .field("ttl", &self.ttl)
+            .field("stale_while_revalidate", &self.revalidate)
+            .field("stale_on_error", &self.stale)
+            .field("negative_ttl", &self.negative)
+            .field("on_error", &self.on_error)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! Many keys at once: those at hand, those that others load already, and one batch for the rest.
+
+use super::{AtHand, LoadError, Loader, held::Held, stats::count};
+use crate::flight::Leader;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::{hash::Hash, pin::Pin};
+
+/// A key that this call loads: its place in the call, and what may be answered if that fails.
+struct Led<K: Hash + Eq, V, E> {
+    nth: usize,
+    leader: Leader<K, Held<V, E>>,
+    fallback: Option<Held<V, E>>,
+}
+
+type Answer<V, E> = (usize, Result<V, LoadError<E>>);
+type Waiting<'a, V, E> = Pin<Box<dyn Future<Output = Vec<Answer<V, E>>> + Send + 'a>>;
+
+impl<K, V, E> Loader<K, V, E>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    E: Clone + Send + Sync + 'static,
+{
+    /// The values of many keys, in their order: one that is at hand is not loaded, one that another caller loads is
+    /// waited for, and all others are loaded by one [`batch`](super::LoaderBuilder::batch), or one by one at the same
+    /// time where there is none.
+    ///
+    /// Each key has a result of its own. Timeouts and errors are those of [`get`](Self::get); more keys than
+    /// [`max_batch`](super::LoaderBuilder::max_batch) are several batches at the same time.
+    ///
+    /// # Cancel safety
+    /// As of [`get`](Self::get).
+    pub async fn get_many(&self, keys: impl IntoIterator<Item = K>) -> Vec<Result<V, LoadError<E>>> {
+        let (mut results, mut led) = (Vec::new(), Vec::new());
+        let mut waiting: FuturesUnordered<Waiting<'_, V, E>> = FuturesUnordered::new();
+        for (nth, key) in keys.into_iter().enumerate() {
+            let (answer, fallback) = match self.at_hand(&key) {
+                AtHand::Answer(answer) => (Some(answer), None),
+                AtHand::Load(fallback) => (None, fallback),
+            };
+            results.push(answer);
+            if results[nth].is_some() {
+                continue;
+            }
+            let Some(leader) = self.inner.cache.flight().try_lead(&key) else {
+                let join = self.load_in_time(key, fallback);
+                waiting.push(Box::pin(async move { vec![(nth, join.await)] }));
+                continue;
+            };
+            // Another load may have ended between our look and our lead.
+            match self.at_hand_again(&key) {
+                Some(held) => {
+                    leader.land(held.clone());
+                    results[nth] = Some(held.outcome);
+                }
+                None => led.push(Led { nth, leader, fallback }),
+            }
+        }
+        while !led.is_empty() {
+            let most = if self.inner.batch.is_some() { self.inner.max_batch } else { 1 };
+            let part = led.split_off(led.len().saturating_sub(most));
+            waiting.push(Box::pin(self.lead_all(part)));
+        }
+        while let Some(answers) = waiting.next().await {
+            for (nth, answer) in answers {
+                results[nth] = Some(answer);
+            }
+        }
+        // Each place was answered at once, or is one of those that were waited for.
+        results.into_iter().map(|answer| answer.unwrap_or(Err(LoadError::Panicked))).collect()
+    }
+
+    /// Loads those keys, by one load or by one batch.
+    async fn lead_all(&self, part: Vec<Led<K, V, E>>) -> Vec<Answer<V, E>> {
+        let places: Vec<_> = part.iter().map(|led| (led.nth, led.fallback.clone())).collect();
+        let has_fallback = places.iter().any(|(_, fallback)| fallback.is_some());
+        let loaded = match self.inner.batch {
+            Some(_) => self.in_time(has_fallback, self.apart(self.clone().run_batch(part))).await,
+            None => {
+                let load = async {
+                    let mut all = Vec::new();
+                    for Led { leader, fallback, .. } in part {
+                        all.push(self.lead(leader, fallback).await?);
+                    }
+                    Ok(all)
+                };
+                self.in_time(has_fallback, load).await
+            }
+        };
+        match loaded {
+            Ok(all) => places.into_iter().zip(all).map(|((nth, _), held)| (nth, self.answer(held))).collect(),
+            Err(error) => {
+                let instead = |(nth, fallback)| (nth, self.instead(error.clone(), fallback));
+                places.into_iter().map(instead).collect()
+            }
+        }
+    }
+
+    async fn run_batch(self, part: Vec<Led<K, V, E>>) -> Vec<Held<V, E>> {
+        let Some(batch) = &self.inner.batch else { return Vec::new() };
+        count(&self.inner.counts.batches);
+        let keys: Vec<K> = part.iter().map(|led| led.leader.key().clone()).collect();
+        let loading: Vec<_> = keys.iter().map(|key| self.inner.cache.begin_load(key.clone())).collect();
+        let asked = keys.len();
+        let outcomes = batch(keys).await;
+        let given = outcomes.len();
+        let mut outcomes = outcomes.into_iter();
+        let mut outcome = || match outcomes.next() {
+            Some(outcome) if given == asked => outcome.map_err(LoadError::Load),
+            _ => Err(LoadError::WrongCount { asked, given }),
+        };
+        let land =
+            |(led, loading): (Led<K, V, E>, _)| self.land(led.leader, loading, outcome(), led.fallback);
+        part.into_iter().zip(&loading).map(land).collect()
+    }
+}
