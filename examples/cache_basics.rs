@@ -13,11 +13,6 @@ use std::{
     time::Duration,
 };
 
-/// What a page costs: bound by its text, not by the size of a pointer.
-fn weight(path: &String, page: &Arc<str>) -> u64 {
-    (path.len() + page.len()) as u64
-}
-
 /// The guide's memoised computation: run once for each argument, whoever calls.
 #[memoize(max_entries = 1000)]
 fn collatz_steps(n: u64) -> u32 {
@@ -32,11 +27,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     let evicted = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&evicted);
-    let pages = Cache::builder()
+    let pages = Cache::<String, Arc<str>>::builder()
         .name("pages")
         .max_entries(1000)
         .max_bytes(100_000)
-        .weigher(weight)
+        .weigh() // by what a page owns, not by the size of a pointer
         .ttl(Duration::from_millis(100))
         .listener(move |_, _, cause| {
             if matches!(cause, Cause::Entries | Cause::Bytes) {
@@ -45,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
         .build()?;
 
-    // Both bounds hold at every instant: here the bytes bind, at about 100 pages of a thousand bytes.
+    // Both bounds hold at every instant: here the bytes bind, at less than a hundred pages of a thousand bytes.
     for n in 0..500 {
         pages.insert(format!("/{n}"), "x".repeat(1000).into())?;
     }

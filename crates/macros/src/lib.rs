@@ -10,6 +10,7 @@ mod paths;
 mod pooled;
 mod reset;
 mod track_memory;
+mod weigh;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, Error, parse_macro_input};
@@ -157,4 +158,34 @@ pub fn track_memory(arguments: TokenStream, function: TokenStream) -> TokenStrea
 #[proc_macro_attribute]
 pub fn memoize(arguments: TokenStream, function: TokenStream) -> TokenStream {
     memoize::expand(arguments.into(), function.into()).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Sums up what the fields of a type own on the heap.
+///
+/// | `#[weigh(…)]` on a field | |
+/// |---|---|
+/// | `skip` | counts for nothing: what is owned elsewhere too |
+/// | `with = function` | `function(&field) -> usize`, for types of others that have no `Weigh` |
+///
+/// By hand the same is `impl Weigh for …`.
+///
+/// ```
+/// use perfect21_smart_cache::Weigh;
+/// use std::sync::Arc;
+///
+/// #[derive(Weigh)]
+/// enum Answer {
+///     Text { body: String, #[weigh(skip)] config: Arc<Vec<u8>> },
+///     Blob(#[weigh(with = Vec::capacity)] Vec<u8>),
+///     Nothing,
+/// }
+///
+/// let config = Arc::new(vec![0; 1000]);
+/// assert_eq!(Answer::Text { body: "hello".to_owned(), config }.heap_size(), 5);
+/// assert_eq!(Answer::Blob(vec![0; 64]).heap_size() + Answer::Nothing.heap_size(), 64);
+/// ```
+#[proc_macro_derive(Weigh, attributes(weigh))]
+pub fn derive_weigh(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    weigh::derive(input).unwrap_or_else(Error::into_compile_error).into()
 }

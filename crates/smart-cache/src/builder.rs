@@ -1,5 +1,5 @@
 use crate::{
-    Cache, Cause, Flight, Hasher,
+    Cache, Cause, Flight, Hasher, Weigh,
     cache::{Inner, Weigher, fixed_weight},
     curve::Sampler,
     engine::{Engine, Plan, gone::Listener, times::Times},
@@ -76,6 +76,15 @@ impl<K, V, S> Builder<K, V, S> {
     pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Box::new(weigher));
         self
+    }
+
+    /// Weighs an entry by itself and what key and value own on the heap: see [`Weigh`].
+    pub fn weigh(self) -> Self
+    where
+        K: Weigh,
+        V: Weigh,
+    {
+        self.weigher(|key, value| (size_of::<(K, V)>() + key.heap_size() + value.heap_size()) as u64)
     }
 
     /// How long an entry lives after it was inserted. Default: until it is evicted.

@@ -69,6 +69,7 @@ mod stats;
 mod sync;
 pub mod tag;
 mod trim;
+mod weigh;
 
 pub use builder::Builder;
 pub use cache::Cache;
@@ -82,6 +83,7 @@ pub use freshness::Freshness;
 pub use loader::Loader;
 pub use perfect21_core::{Clock, ConfigError, Observe, Pressure, Trim, Trimmed};
 #[cfg(feature = "macros")]
-pub use perfect21_macros::memoize;
+pub use perfect21_macros::{Weigh, memoize};
 pub use stats::Stats;
 pub use tag::Tags;
+pub use weigh::Weigh;
