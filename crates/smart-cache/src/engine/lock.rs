@@ -11,6 +11,7 @@
 use crate::sync::{AtomicBool, Ordering, yield_now};
 use std::{
     cell::UnsafeCell,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 
@@ -90,13 +91,15 @@ fn pause(_: u32) {
 
 pub(crate) struct Guard<'a, T> {
     lock: &'a Lock<T>,
+    /// Shared between threads only where the value may be.
+    value: PhantomData<&'a mut T>,
 }
 
 impl<'a, T> Guard<'a, T> {
     #[inline]
     fn new(lock: &'a Lock<T>) -> Self {
         lock.check();
-        Self { lock }
+        Self { lock, value: PhantomData }
     }
 }
 
