@@ -10,7 +10,7 @@ fn cache(max_entries: usize) -> Cache<u64, u64> {
 /// Few keys are asked for often, and ever others once.
 fn requests() -> impl Iterator<Item = u64> {
     let mut random = 1_u64;
-    (0..400_000).map(move |step| {
+    (0..120_000).map(move |step| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let uniform = (random >> 11) as f64 / (1_u64 << 53) as f64;
         if step % 10 == 0 { 1_000_000 + step } else { (50_000.0 * uniform.powi(4)) as u64 }

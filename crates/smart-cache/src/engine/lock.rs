@@ -1,8 +1,9 @@
 //! The lock of a shard: one read-modify-write to take it, a plain store to give it back.
 //!
-//! `parking_lot`'s needs a second one to give it back, to learn whether somebody sleeps; that is a quarter of a whole
-//! hit. Here nobody sleeps in a queue: who waits spins, then yields, then naps, so that a holder that lost its CPU gets
-//! it back. What is guarded takes well under a microsecond, and no user code but `Eq`, `Clone` and the clock runs in it.
+//! `parking_lot`'s needs a second one to give it back, to learn whether somebody sleeps. With it a hit misses its target on
+//! two threads: 0.90 to 1.03 of a peer's time, and 0.79 to 0.83 with this one. Here nobody sleeps in a queue: who waits
+//! spins, then yields, then naps, so that a holder that lost its CPU gets it back. What is guarded takes well under a
+//! microsecond, and no user code but `Eq`, `Clone`, a predicate and the clock runs in it.
 #![allow(
     unsafe_code,
     reason = "hands out what it guards; the models in `engine/models.rs` run it under loom"
@@ -11,6 +12,7 @@
 use crate::sync::{AtomicBool, Ordering, yield_now};
 use std::{
     cell::UnsafeCell,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 
@@ -90,13 +92,15 @@ fn pause(_: u32) {
 
 pub(crate) struct Guard<'a, T> {
     lock: &'a Lock<T>,
+    /// Shared between threads only where the value may be.
+    value: PhantomData<&'a mut T>,
 }
 
 impl<'a, T> Guard<'a, T> {
     #[inline]
     fn new(lock: &'a Lock<T>) -> Self {
         lock.check();
-        Self { lock }
+        Self { lock, value: PhantomData }
     }
 }
 

@@ -178,11 +178,9 @@ impl<K: Eq, V> Shard<K, V> {
         hold: &mut Hold<'_>,
     ) -> Result<(), Item<K, V>> {
         self.dated |= item.deadline != NEVER || moment.idles();
+        self.sweep_some(moment, gone, hold);
         let mut item = match self.replace(item, moment, gone, hold) {
-            Ok(()) => {
-                self.sweep_some(moment, gone, hold);
-                return Ok(());
-            }
+            Ok(()) => return Ok(()),
             Err(item) => item,
         };
         let queue = *item.queue.get_or_insert_with(|| self.policy.admit(item.hash));
@@ -201,7 +199,6 @@ impl<K: Eq, V> Shard<K, V> {
         let Item { hash, key, value, deadline, .. } = item;
         self.table.insert(Entry { key, value, deadline, hash, mark, weight, touched: moment.tick() });
         self.counts.inserts += 1;
-        self.sweep_some(moment, gone, hold);
         Ok(())
     }
 

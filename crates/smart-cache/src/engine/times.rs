@@ -91,7 +91,7 @@ impl Moment<'_> {
         let Some(ttl) = ttl else { return NEVER };
         let mut ttl = nanos(ttl);
         if self.times.jitter > 0.0 {
-            ttl -= (ttl as f64 * self.times.jitter * fastrand::f64()) as u64;
+            ttl = ttl.saturating_sub((ttl as f64 * self.times.jitter * fastrand::f64()) as u64);
         }
         self.now().saturating_add(ttl)
     }
