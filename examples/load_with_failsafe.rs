@@ -5,10 +5,7 @@
 //! The source is a real server on loopback, which answers each connection with a number. Eight clients ask for it all the
 //! time.
 
-use perfect21_smart_cache::{
-    Loader,
-    loader::{LoaderBuilder, Tokio},
-};
+use perfect21_smart_cache::{Loader, loader::LoaderBuilder, runtime::Tokio};
 use std::{
     error::Error,
     io::{self, Write},

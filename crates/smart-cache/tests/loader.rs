@@ -7,7 +7,8 @@ mod source;
 use futures_util::future::join_all;
 use perfect21_smart_cache::{
     Loader,
-    loader::{LoadErrorKind, OnError, Tokio},
+    loader::{LoadErrorKind, OnError},
+    runtime::Tokio,
 };
 use source::{Down, Source};
 use std::time::Duration;

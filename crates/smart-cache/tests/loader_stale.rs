@@ -7,7 +7,8 @@ mod source;
 use perfect21_core::ManualClock;
 use perfect21_smart_cache::{
     Loader,
-    loader::{LoadErrorKind, LoaderBuilder, Tokio},
+    loader::{LoadErrorKind, LoaderBuilder},
+    runtime::Tokio,
 };
 use source::{Down, Source};
 use std::{

@@ -1,10 +1,9 @@
 use super::{
     BatchFn, Inner, LoadFn, Loader, Running,
     held::{Held, StaleOnError, Windows},
-    runtime::Runtime,
     stats::LoadCounts,
 };
-use crate::{Builder, Cache, freshness::Freshness};
+use crate::{Builder, Cache, Runtime, freshness::Freshness};
 use perfect21_core::{Clock, ConfigError};
 use std::{fmt, future::Future, hash::Hash, mem::needs_drop, sync::Arc, time::Duration};
 

@@ -42,19 +42,15 @@ mod builder;
 mod error;
 mod held;
 mod many;
-mod runtime;
 mod stats;
 mod task;
 mod wait;
 
 pub use builder::{LoaderBuilder, OnError};
 pub use error::{LoadError, LoadErrorKind};
-#[cfg(feature = "tokio")]
-pub use runtime::Tokio;
-pub use runtime::{Runtime, Task};
 pub use stats::LoaderStats;
 
-use crate::{Cache, Full, flight::Turn};
+use crate::{Cache, Full, Runtime, flight::Turn};
 use held::{Held, Look, Windows};
 use perfect21_core::{Pressure, Trim, Trimmed};
 use stats::{LoadCounts, count};

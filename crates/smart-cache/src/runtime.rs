@@ -1,14 +1,17 @@
+//! Where tasks run that nobody waits for.
+
 use std::{pin::Pin, time::Duration};
 
 /// What a [`Runtime`] runs.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Where loads run that nobody waits for any more, and who counts the time. Nothing else here needs one.
+/// Where the loads of a [`Loader`](crate::Loader) and a [`Janitor`](crate::Janitor) run, and who counts their time.
+/// Nothing else here needs one.
 ///
 /// With the feature `tokio` there is [`Tokio`]; for another, these are two calls:
 ///
 /// ```
-/// use perfect21_smart_cache::loader::{Runtime, Task};
+/// use perfect21_smart_cache::{Runtime, runtime::Task};
 /// use std::{thread, time::Duration};
 ///
 /// struct Threads;
@@ -31,7 +34,7 @@ pub trait Runtime: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Task;
 }
 
-/// The tokio runtime that the calling thread is in; outside of one, a load panics.
+/// The tokio runtime that the calling thread is in; outside of one, what needs it panics.
 #[cfg(feature = "tokio")]
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(clippy::exhaustive_structs, reason = "only a name")]
