@@ -3,6 +3,7 @@ use crate::{
     curve::Sampler,
     engine::{Claim, Engine, Item, Place, Put, gone::Cause},
     load::Loading,
+    policy::Queue,
 };
 use perfect21_core::ConfigError;
 use std::{
@@ -139,7 +140,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         V: Clone,
     {
         for copies in self.inner.engine.copies() {
-            copies.iter().for_each(|(key, value)| look(key, value));
+            copies.iter().for_each(|copied| look(&copied.key, &copied.value));
         }
     }
 
@@ -250,13 +251,29 @@ impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
         ttl: Option<Duration>,
         claim: Claim,
     ) -> Result<(), Full<V>> {
+        let weight = self.weigh(&key, &value);
+        self.put_by(place, key, value, &Terms { weight, ttl, queue: None }, claim)
+    }
+
+    pub(crate) fn weigh(&self, key: &K, value: &V) -> u64 {
+        self.weigher.as_ref().map_or_else(fixed_weight::<K, V>, |weigher| weigher(key, value))
+    }
+
+    pub(crate) fn put_by(
+        &self,
+        place: Place,
+        key: K,
+        value: V,
+        terms: &Terms,
+        claim: Claim,
+    ) -> Result<(), Full<V>> {
         if let Some(sampler) = &self.sampler {
             sampler.inserted(place.hash);
         }
-        let weight = self.weigher.as_ref().map_or_else(fixed_weight::<K, V>, |weigher| weigher(&key, &value));
+        let Terms { weight, ttl, queue } = *terms;
         let moment = self.engine.moment();
         let deadline = moment.deadline(ttl);
-        let item = Item { hash: place.hash, key, value, weight, deadline, queue: None };
+        let item = Item { hash: place.hash, key, value, weight, deadline, queue };
         let Put { result, overtaken } = self.engine.put(place, item, claim, moment);
         self.forget(&overtaken);
         drop(overtaken);
@@ -272,6 +289,14 @@ impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
             self.flight.forget(key);
         }
     }
+}
+
+/// On which terms a value is put in.
+pub(crate) struct Terms {
+    pub(crate) weight: u64,
+    pub(crate) ttl: Option<Duration>,
+    /// Where it is queued, if that is known.
+    pub(crate) queue: Option<Queue>,
 }
 
 /// What every entry of these types weighs without a weigher.

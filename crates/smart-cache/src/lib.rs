@@ -67,6 +67,7 @@ pub mod memo;
 mod observe;
 mod policy;
 pub mod runtime;
+pub mod snapshot;
 mod stats;
 mod sync;
 pub mod tag;

@@ -52,6 +52,15 @@ pub(crate) struct Engine<K, V, S> {
     resizing: parking_lot::Mutex<()>,
 }
 
+/// A copy of an entry.
+pub(crate) struct Copied<K, V> {
+    pub(crate) key: K,
+    pub(crate) value: V,
+    /// How long it lives yet; `None` is for ever.
+    pub(crate) left: Option<std::time::Duration>,
+    pub(crate) heat: u8,
+}
+
 /// Where an entry belongs: a shard, and a hash within it.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -208,8 +217,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
         Extracted { entries, bytes: self.fixed.map_or(freed.bytes(), |each| each * entries) }
     }
 
+    /// Whether there is a live entry, without a hit.
+    pub(crate) fn holds(&self, place: Place, key: &K) -> bool {
+        let moment = self.times.moment();
+        let mut shard = self.lock(place);
+        let entry = shard.table.find_mut(place.hash, |entry| entry.key == *key);
+        entry.is_some_and(|entry| !moment.is_over(entry))
+    }
+
     /// Copies all live entries, shard by shard.
-    pub(crate) fn copies(&self) -> impl Iterator<Item = Vec<(K, V)>>
+    pub(crate) fn copies(&self) -> impl Iterator<Item = Vec<Copied<K, V>>>
     where
         K: Clone,
         V: Clone,
@@ -218,7 +235,13 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
             let moment = self.times.moment();
             let shard = shard.0.lock();
             let live = shard.table.iter().filter(|entry| !moment.is_over(entry));
-            live.map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+            let copy = |entry: &entry::Entry<K, V>| Copied {
+                key: entry.key.clone(),
+                value: entry.value.clone(),
+                left: moment.left(entry),
+                heat: entry.mark.heat(),
+            };
+            live.map(copy).collect()
         })
     }
 
@@ -253,6 +276,10 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
 impl<K, V, S> Engine<K, V, S> {
     pub(crate) fn now(&self) -> std::time::Instant {
         self.times.clock().now()
+    }
+
+    pub(crate) fn wall(&self) -> std::time::SystemTime {
+        self.times.clock().wall()
     }
 
     pub(crate) fn max_entries(&self) -> usize {

@@ -55,7 +55,7 @@ fn model(work: impl Fn() + Sync + Send + 'static) {
 
 /// What is counted is what is there, and within the bounds.
 fn settle(engine: &Modelled, max_entries: usize, max_bytes: u64) -> Vec<(u64, u64)> {
-    let held: Vec<(u64, u64)> = engine.copies().flatten().collect();
+    let held: Vec<(u64, u64)> = engine.copies().flatten().map(|copied| (copied.key, copied.value)).collect();
     assert_eq!(engine.ledger.used(), held.iter().map(|(_, weight)| weight).sum::<u64>());
     assert!(held.len() <= max_entries && engine.ledger.used() <= max_bytes);
     held

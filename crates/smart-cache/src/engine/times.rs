@@ -96,6 +96,11 @@ impl Moment<'_> {
         self.now().saturating_add(ttl)
     }
 
+    /// How long it lives yet, by its deadline; `None` is for ever.
+    pub(crate) fn left<K, V>(&self, entry: &Entry<K, V>) -> Option<Duration> {
+        (entry.deadline != NEVER).then(|| Duration::from_nanos(entry.deadline.saturating_sub(self.now())))
+    }
+
     /// The number of the current tick, which wraps: what an entry that is touched now is dated by.
     pub(crate) fn tick(&self) -> u32 {
         self.long_tick() as u32

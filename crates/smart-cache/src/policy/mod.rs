@@ -51,6 +51,11 @@ impl Mark {
         self.0 & HITS
     }
 
+    /// How unlikely it is to leave: 4 and more are those of the main queue.
+    pub(crate) fn heat(self) -> u8 {
+        (self.0 & (HITS | IN_MAIN)) as u8
+    }
+
     fn queue(self) -> Queue {
         if self.0 & IN_MAIN == 0 { Queue::Small } else { Queue::Main }
     }
@@ -67,6 +72,13 @@ pub(crate) struct Node {
 pub(crate) enum Queue {
     Small,
     Main,
+}
+
+impl Queue {
+    /// Where an entry was that had this [`heat`](Mark::heat).
+    pub(crate) fn of_heat(heat: u8) -> Self {
+        if u32::from(heat) & IN_MAIN == 0 { Self::Small } else { Self::Main }
+    }
 }
 
 pub(crate) enum Look<'a> {
