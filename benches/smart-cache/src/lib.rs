@@ -10,7 +10,7 @@ pub use crate::{
     load::Load,
 };
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use perfect21_smart_cache::Cache;
 
 /// A cache of `u64` to `u64`, ours or a peer.
@@ -41,6 +41,31 @@ impl Subject for Ours {
     fn with_capacity(entries: usize) -> Self {
         let cache = Cache::builder().max_entries(entries).max_bytes(u64::MAX).build();
         Self(cache.expect("settings are valid"))
+    }
+
+    #[inline]
+    fn get(&self, key: u64) -> Option<u64> {
+        self.0.get(&key)
+    }
+
+    #[inline]
+    fn insert(&self, key: u64, value: u64) {
+        // Never refused: its weight is nothing to its bound.
+        let _ = self.0.insert(key, value);
+    }
+}
+
+/// Our cache, with a hasher that is the same in each run: for counting instructions.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SameEachRun(pub Cache<u64, u64, FixedState>);
+
+impl Subject for SameEachRun {
+    const NAME: &'static str = "ours with a fixed seed";
+
+    fn with_capacity(entries: usize) -> Self {
+        let builder = Cache::builder().max_entries(entries).max_bytes(u64::MAX);
+        Self(builder.hasher(FixedState::default()).build().expect("settings are valid"))
     }
 
     #[inline]

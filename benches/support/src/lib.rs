@@ -32,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod instructions;
 mod measure;
 mod op;
 mod targets;
@@ -39,6 +40,7 @@ mod verdict;
 
 use std::process::ExitCode;
 
+pub use instructions::{Counted, instructions};
 pub use measure::thread_cpu;
 pub use op::{Case, Op};
 

@@ -233,6 +233,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
     {
         self.shards.iter().map(|shard| {
             let moment = self.times.moment();
+            // Before the guard: should a `Clone` panic, the copies are dropped after it.
+            let mut copies = Vec::new();
             let shard = shard.0.lock();
             let live = shard.table.iter().filter(|entry| !moment.is_over(entry));
             let copy = |entry: &entry::Entry<K, V>| Copied {
@@ -241,7 +243,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
                 left: moment.left(entry),
                 heat: entry.mark.heat(),
             };
-            live.map(copy).collect()
+            copies.extend(live.map(copy));
+            copies
         })
     }
 
