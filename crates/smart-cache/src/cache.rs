@@ -236,6 +236,12 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         engine.get(engine.place(key), key, |_, _| {})
     }
 
+    /// Changes a live value where it is. It is no write: loads under way are not overtaken, and its weight must stay.
+    pub(crate) fn revise(&self, key: &K, revise: impl FnOnce(&mut V)) {
+        let engine = &self.inner.engine;
+        engine.revise(engine.place(key), key, revise);
+    }
+
     pub(crate) fn begin_load(&self, key: K) -> Loading<'_, K, V, S>
     where
         K: Clone,

@@ -225,6 +225,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
         entry.is_some_and(|entry| !moment.is_over(entry))
     }
 
+    /// Runs `revise` under the lock.
+    pub(crate) fn revise(&self, place: Place, key: &K, revise: impl FnOnce(&mut V)) {
+        let moment = self.times.moment();
+        let mut shard = self.lock(place);
+        let entry = shard.table.find_mut(place.hash, |entry| entry.key == *key);
+        if let Some(entry) = entry.filter(|entry| !moment.is_over(entry)) {
+            revise(&mut entry.value);
+        }
+    }
+
     /// Copies all live entries, shard by shard.
     pub(crate) fn copies(&self) -> impl Iterator<Item = Vec<Copied<K, V>>>
     where

@@ -163,7 +163,7 @@ where
     }
 
     /// How long a caller waits for whom [`stale_on_error`](Self::stale_on_error) has something to answer; the load goes
-    /// on. Needs a [`runtime`](Self::runtime). Default: for ever.
+    /// on, and others are answered at once until the throttle is over. Needs a [`runtime`](Self::runtime). Default: for ever.
     pub fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self

@@ -12,7 +12,7 @@ pub(super) struct Held<V, E> {
     pub(super) outcome: Result<V, LoadError<E>>,
     /// When it was loaded, or a little earlier, so that what was loaded together is not over together.
     loaded: Instant,
-    /// A load failed that should have replaced it: no other one before.
+    /// A load that should have replaced it failed or is late: no other one before.
     retry_at: Option<Instant>,
 }
 
@@ -82,9 +82,14 @@ impl Windows {
     /// What was held before, to be answered because the load of a new one failed; the next load waits for a while.
     pub(super) fn after_failure<V, E>(&self, mut held: Held<V, E>, now: Instant) -> Option<Held<V, E>> {
         let usable = held.outcome.is_ok() && self.left(&held, now) != Some(Duration::ZERO);
+        self.throttle(&mut held, now);
+        usable.then_some(held)
+    }
+
+    /// Lets no load begin, and nobody wait for one, for a while.
+    pub(super) fn throttle<V, E>(&self, held: &mut Held<V, E>, now: Instant) {
         let pause = self.on_error.map_or(REFRESH_PAUSE, |on_error| on_error.throttle);
         held.retry_at = now.checked_add(pause);
-        usable.then_some(held)
     }
 
     /// How much longer it is of any use; `None` is for ever.

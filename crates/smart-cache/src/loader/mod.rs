@@ -186,10 +186,18 @@ where
 
     /// Loads, or waits for who does, within the timeouts; else answers what there is.
     async fn load_in_time(&self, key: K, fallback: Option<Held<V, E>>) -> Result<V, LoadError<E>> {
+        let again = fallback.as_ref().map(|_| key.clone());
         let load = self.load_or_join(key, fallback.clone());
         match self.in_time(fallback.is_some(), load).await {
             Ok(held) => self.answer(held),
-            Err(error) => self.instead(error, fallback),
+            Err(error) => {
+                if let Some(key) = again.filter(|_| error.kind() == LoadErrorKind::TimedOut) {
+                    // Who comes next need not wait as long for the same load. What it brings takes the place of this.
+                    let (windows, now) = (&self.inner.windows, self.now());
+                    self.inner.cache.revise(&key, |held| windows.throttle(held, now));
+                }
+                self.instead(error, fallback)
+            }
         }
     }
 
