@@ -11,7 +11,7 @@ pub use crate::{
 };
 
 use foldhash::fast::{FixedState, RandomState};
-use perfect21_smart_cache::Cache;
+use perfect21_smart_cache::{Builder, Cache};
 
 /// A cache of `u64` to `u64`, ours or a peer.
 pub trait Subject: Send + Sync + 'static {
@@ -31,76 +31,43 @@ pub trait Subject: Send + Sync + 'static {
 /// How the peers hash their keys, where that can be chosen: as ours do.
 pub type SameHasher = RandomState;
 
-/// Our cache.
-#[derive(Debug)]
-pub struct Ours(Cache<u64, u64>);
+/// Our cache, built in several ways.
+macro_rules! ours {
+    ($($(#[$doc:meta])* $name:ident($cache:ty), $label:literal, $settings:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub struct $name(pub $cache);
 
-impl Subject for Ours {
-    const NAME: &'static str = "ours";
+        impl Subject for $name {
+            const NAME: &'static str = $label;
 
-    fn with_capacity(entries: usize) -> Self {
-        let cache = Cache::builder().max_entries(entries).max_bytes(u64::MAX).build();
-        Self(cache.expect("settings are valid"))
-    }
+            fn with_capacity(entries: usize) -> Self {
+                let builder = Cache::builder().max_entries(entries).max_bytes(u64::MAX);
+                let settings = $settings;
+                Self(settings(builder).build().expect("settings are valid"))
+            }
 
-    #[inline]
-    fn get(&self, key: u64) -> Option<u64> {
-        self.0.get(&key)
-    }
+            #[inline]
+            fn get(&self, key: u64) -> Option<u64> {
+                self.0.get(&key)
+            }
 
-    #[inline]
-    fn insert(&self, key: u64, value: u64) {
-        // Never refused: its weight is nothing to its bound.
-        let _ = self.0.insert(key, value);
-    }
+            #[inline]
+            fn insert(&self, key: u64, value: u64) {
+                // Never refused: its weight is nothing to its bound.
+                let _ = self.0.insert(key, value);
+            }
+        }
+    )*};
 }
 
-/// Our cache, with a hasher that is the same in each run: for counting instructions.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct SameEachRun(pub Cache<u64, u64, FixedState>);
-
-impl Subject for SameEachRun {
-    const NAME: &'static str = "ours with a fixed seed";
-
-    fn with_capacity(entries: usize) -> Self {
-        let builder = Cache::builder().max_entries(entries).max_bytes(u64::MAX);
-        Self(builder.hasher(FixedState::default()).build().expect("settings are valid"))
-    }
-
-    #[inline]
-    fn get(&self, key: u64) -> Option<u64> {
-        self.0.get(&key)
-    }
-
-    #[inline]
-    fn insert(&self, key: u64, value: u64) {
-        // Never refused: its weight is nothing to its bound.
-        let _ = self.0.insert(key, value);
-    }
-}
-
-/// Our cache, with a miss curve.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct WithCurve(pub Cache<u64, u64>);
-
-impl Subject for WithCurve {
-    const NAME: &'static str = "ours with a miss curve";
-
-    fn with_capacity(entries: usize) -> Self {
-        let cache = Cache::builder().max_entries(entries).max_bytes(u64::MAX).miss_curve(true).build();
-        Self(cache.expect("settings are valid"))
-    }
-
-    #[inline]
-    fn get(&self, key: u64) -> Option<u64> {
-        self.0.get(&key)
-    }
-
-    #[inline]
-    fn insert(&self, key: u64, value: u64) {
-        // Never refused: its weight is nothing to its bound.
-        let _ = self.0.insert(key, value);
-    }
+ours! {
+    /// As it is by default.
+    Ours(Cache<u64, u64>), "ours", |builder: Builder<u64, u64>| builder;
+    /// With a hasher that is the same in each run: for counting instructions.
+    SameEachRun(Cache<u64, u64, FixedState>), "ours with a fixed seed",
+        |builder: Builder<u64, u64>| builder.hasher(FixedState::default());
+    /// With a miss curve.
+    WithCurve(Cache<u64, u64>), "ours with a miss curve", |builder: Builder<u64, u64>| builder.miss_curve(true);
 }
