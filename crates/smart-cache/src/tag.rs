@@ -108,7 +108,7 @@ impl Tags {
         Began(self.inner.count.load(Acquire))
     }
 
-    /// Ties a value to its tags. Takes a lock for a look-up of each.
+    /// Ties a value to its tags. Takes a lock for the look-up of each, under which no code of others runs.
     ///
     /// # Errors
     /// If there are too many tags.
@@ -118,9 +118,8 @@ impl Tags {
         value: V,
         tags: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Tagged<V>, TooManyTags> {
-        let mut known = self.inner.known.lock();
-        let tags = tags.into_iter().map(|tag| known.last_of(tag.as_ref(), self.inner.max_tags));
-        let tags = tags.collect::<Result<Arc<[_]>, _>>()?;
+        let last_of = |tag: &str| self.inner.known.lock().last_of(tag, self.inner.max_tags);
+        let tags = tags.into_iter().map(|tag| last_of(tag.as_ref())).collect::<Result<Arc<[_]>, _>>()?;
         Ok(Tagged { value, began, tags })
     }
 

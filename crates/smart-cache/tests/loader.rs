@@ -213,4 +213,7 @@ fn settings_that_cannot_work_are_refused_with_the_reason() {
         let error = builder.build().unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
+    let texts = Loader::builder(|key: u32| async move { Ok::<_, Down>(key.to_string()) });
+    let error = texts.max_bytes(5000).build().unwrap_err().to_string();
+    assert!(error.contains("max_bytes") && error.contains("5000") && error.contains("weigher"), "{error}");
 }

@@ -162,3 +162,15 @@ proptest! {
         }
     }
 }
+
+/// Names that are made as they are asked for, by code that uses the tags itself.
+#[test]
+fn names_may_come_from_code_that_uses_the_tags() {
+    let tags = Tags::new();
+    let names = (0..3).map(|n| {
+        tags.invalidate("other");
+        format!("{}-{n}", tags.len())
+    });
+    assert!(tags.tag(tags.begin(), 0, names).is_ok());
+    assert_eq!(tags.len(), 3);
+}

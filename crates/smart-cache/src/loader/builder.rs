@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{Builder, Cache, Runtime, freshness::Freshness};
 use perfect21_core::{Clock, ConfigError};
-use std::{fmt, future::Future, hash::Hash, mem::needs_drop, sync::Arc, time::Duration};
+use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
 /// Who gets the error of a load that several callers wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,8 +22,6 @@ pub enum OnError {
 #[must_use = "a builder does nothing until .build()"]
 pub struct LoaderBuilder<K, V, E> {
     cache: Builder<K, Held<V, E>>,
-    max_bytes: bool,
-    weigher: bool,
     load: LoadFn<K, V, E>,
     batch: Option<BatchFn<K, V, E>>,
     max_batch: usize,
@@ -55,8 +53,6 @@ where
     {
         Self {
             cache: Cache::builder().name("loader"),
-            max_bytes: false,
-            weigher: false,
             load: Box::new(move |key| Box::pin(load(key))),
             batch: None,
             max_batch: 100,
@@ -91,20 +87,18 @@ where
     /// The most bytes held at any instant, as the [`weigher`](Self::weigher) counts them. Default: 100 MiB.
     pub fn max_bytes(mut self, max_bytes: u64) -> Self {
         self.cache = self.cache.max_bytes(max_bytes);
-        self.max_bytes = true;
         self
     }
 
     /// Says how many bytes a value counts for, its key included. An error that is remembered counts for the size of the
     /// key itself.
     ///
-    /// Default: the size of key and value themselves, as for [`Builder::weigher`].
+    /// Default: the size of key and value themselves and their dates, as for [`Builder::weigher`].
     pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
         self.cache = self.cache.weigher(move |key, held| match &held.outcome {
             Ok(value) => weigher(key, value),
             Err(_) => size_of::<K>() as u64,
         });
-        self.weigher = true;
         self
     }
 
@@ -222,14 +216,9 @@ where
     pub fn build(self) -> Result<Loader<K, V, E>, ConfigError> {
         self.check()?;
         let refresh_from = self.ttl.zip(self.refresh_at).map(|(ttl, share)| ttl.mul_f64(share));
-        let cache = if self.weigher {
-            self.cache
-        } else {
-            self.cache.weigher(|_, _| (size_of::<K>() + size_of::<V>()) as u64)
-        };
         Ok(Loader {
             inner: Arc::new(Inner {
-                cache: cache.build()?,
+                cache: self.cache.build()?,
                 load: self.load,
                 batch: self.batch,
                 max_batch: self.max_batch,
@@ -278,10 +267,6 @@ where
             if !((share > 0.0 || zero && share == 0.0) && share < 1.0) {
                 return Err(ConfigError::new(setting, share, "must be above 0 and below 1"));
             }
-        }
-        if self.max_bytes && !self.weigher && (needs_drop::<K>() || needs_drop::<V>()) {
-            let rule = "needs a weigher, as keys or values own memory that the cache cannot see";
-            return Err(ConfigError::new("max_bytes", "set", rule));
         }
         self.check_needs()
     }
