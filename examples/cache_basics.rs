@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                pages.get_or_load_blocking("/news".to_owned(), || {
+                pages.try_get_or_load_blocking("/news".to_owned(), || {
                     loads.fetch_add(1, Relaxed);
                     std::thread::sleep(Duration::from_millis(20)); // as a database would take
                     Ok::<_, io::Error>("news".into())

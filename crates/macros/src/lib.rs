@@ -124,7 +124,7 @@ pub fn track_memory(arguments: TokenStream, function: TokenStream) -> TokenStrea
 /// Of callers that ask for the same at once, one runs the body, and the others wait for it. Arguments are cloned into the
 /// key (`&str` becomes `String`), what is kept is cloned out; so both must be `Clone + Send + Sync + 'static`, and the key
 /// `Hash + Eq`. Of a `Result` only `Ok` is kept. A function that calls itself, with other arguments or the same, comes to
-/// the same end as without. By hand the same is `memo::Memo` with `Cache::get_or_load_blocking`, or `get_or_load` where
+/// the same end as without. By hand the same is `memo::Memo` with `Cache::try_get_or_load_blocking`, or `try_get_or_load` where
 /// the function is async.
 ///
 /// | argument | default |
@@ -135,6 +135,7 @@ pub fn track_memory(arguments: TokenStream, function: TokenStream) -> TokenStrea
 /// | `key = expression` | all arguments; a method must say what of `self` counts |
 /// | `errors` | errors are not kept |
 /// | `cache = STATIC` | a `static NAME: Memo` to clear it or read its statistics by |
+/// | `store = expression`, evaluated at the first call | our own cache; a store has its own bounds and TTL |
 /// | `name = "…"` | the function's path, in metrics |
 ///
 /// ```

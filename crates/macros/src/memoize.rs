@@ -20,11 +20,12 @@ struct Settings {
     ttl: Option<Duration>,
     key: Option<Expr>,
     cache: Option<Path>,
+    store: Option<Expr>,
     errors: bool,
 }
 
 const KNOWN: &str = "unknown: there are `max_entries = 1000`, `max_bytes = \"10MB\"`, `weigh = |key, value| …`, \
-    `ttl = \"60s\"`, `key = expression`, `cache = STATIC`, `name = \"…\"`, `errors` and `crate = path`";
+    `ttl = \"60s\"`, `key = expression`, `cache = STATIC`, `store = expression`, `name = \"…\"`, `errors` and `crate = path`";
 
 impl Settings {
     fn read(arguments: TokenStream) -> Result<Self> {
@@ -34,7 +35,21 @@ impl Settings {
             let message = "needs `weigh = |key, value| bytes` too, or it would bound nothing";
             return Err(Error::new_spanned(given, message));
         }
+        settings.check_store()?;
         Ok(settings)
+    }
+
+    /// A store has its own bounds.
+    fn check_store(&self) -> Result<()> {
+        let bounds = self.max_entries.is_some() || self.weigh.is_some() || self.ttl.is_some();
+        match &self.store {
+            Some(store) if bounds => {
+                let message = "`max_entries`, `max_bytes`, `weigh` and `ttl` do nothing beside `store`: set them where \
+                               the store is made";
+                Err(Error::new_spanned(store, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn set(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
@@ -61,6 +76,8 @@ impl Settings {
             self.key = Some(meta.value()?.parse()?);
         } else if is("cache") {
             self.cache = Some(meta.value()?.parse()?);
+        } else if is("store") {
+            self.store = Some(meta.value()?.parse()?);
         } else if is("name") {
             self.name = Some(meta.value()?.parse()?);
         } else if is("crate") {
@@ -135,6 +152,10 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> Result<To
         Some(cache) => (quote!(), quote!(#cache)),
         None => (quote!(static __MEMO: #krate::memo::Memo = #krate::memo::Memo::new();), quote!(__MEMO)),
     };
+    let cache = match &settings.store {
+        Some(store) => quote!(#its.backed_of_key::<_, #value, _>(&__key, #name, || #store)),
+        None => quote!(#its.cache_of_key::<_, #value>(&__key, |__builder| #builder)),
+    };
     let call = call(&sig, &block.to_token_stream(), &returned, ok.is_some());
     Ok(quote! {
         #(#attrs)*
@@ -142,7 +163,7 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> Result<To
             #[allow(unused_qualifications)]
             #memo
             let __key = #key;
-            let __cache = #its.cache_of_key::<_, #value>(&__key, |__builder| #builder);
+            let __cache = #cache;
             #call
         }
     })
@@ -158,9 +179,9 @@ fn call(sig: &Signature, block: &TokenStream, returned: &Type, fallible: bool) -
         }
     };
     match (sig.asyncness.is_some(), fallible) {
-        (false, true) => quote!(__cache.get_or_load_blocking(__key, move || -> #returned #block)),
+        (false, true) => quote!(__cache.try_get_or_load_blocking(__key, move || -> #returned #block)),
         (false, false) => quote! {
-            let __answer = __cache.get_or_load_blocking(__key, move || {
+            let __answer = __cache.try_get_or_load_blocking(__key, move || {
                 #[allow(unknown_lints, clippy::redundant_closure_call)]
                 ::core::result::Result::<_, #error>::Ok((move || -> #returned #block)())
             });
@@ -170,11 +191,11 @@ fn call(sig: &Signature, block: &TokenStream, returned: &Type, fallible: bool) -
             let hint = return_hint(&sig.output);
             let body = quote!(async move { #hint #block });
             if fallible {
-                quote!(__cache.get_or_load(__key, move || #body).await)
+                quote!(__cache.try_get_or_load(__key, move || #body).await)
             } else {
                 quote! {
                     let __load = move || async move { ::core::result::Result::<_, #error>::Ok(#body.await) };
-                    let __answer = __cache.get_or_load(__key, __load).await;
+                    let __answer = __cache.try_get_or_load(__key, __load).await;
                     #never
                 }
             }

@@ -2,7 +2,6 @@ use crate::{
     Builder, Equivalent, Flight, Full, Hasher, MissCurve, Stats,
     curve::Sampler,
     engine::{Claim, Engine, Item, Place, Put, gone::Cause},
-    load::Loading,
     policy::Queue,
 };
 use perfect21_core::ConfigError;
@@ -10,7 +9,7 @@ use std::{
     fmt,
     hash::{BuildHasher, Hash},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 pub(crate) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
@@ -64,7 +63,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 
     /// Puts `value` under `key` for the cache's TTL, and evicts as much as it needs.
     ///
-    /// It wins over a [`get_or_load`](Self::get_or_load) of the key that is under way.
+    /// It wins over a [`try_get_or_load`](Self::try_get_or_load) of the key that is under way.
     ///
     /// # Errors
     /// [`Full`] gives a value back that is heavier than the whole cache, or that no room was found for. The key is
@@ -88,7 +87,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 
     /// Takes the value under `key` out; `None` if there was none or it had expired.
     ///
-    /// It wins over a [`get_or_load`](Self::get_or_load) of the key that is under way: what that loads is not stored.
+    /// It wins over a [`try_get_or_load`](Self::try_get_or_load) of the key that is under way: what that loads is not stored.
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -198,10 +197,6 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 }
 
 impl<K, V, S> Cache<K, V, S> {
-    pub(crate) fn now(&self) -> Instant {
-        self.inner.engine.now()
-    }
-
     /// The name in metrics and logs.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -221,35 +216,6 @@ impl<K, V, S> Cache<K, V, S> {
     }
 }
 
-/// What a loader needs of its cache.
-impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
-    pub(crate) fn flight(&self) -> &Flight<K, V> {
-        &self.inner.flight
-    }
-
-    /// As [`get`](Self::get), without counting it as a hit or a miss.
-    pub(crate) fn peek(&self, key: &K) -> Option<V>
-    where
-        V: Clone,
-    {
-        let engine = &self.inner.engine;
-        engine.get(engine.place(key), key, |_, _| {})
-    }
-
-    /// Changes a live value where it is. It is no write: loads under way are not overtaken, and its weight must stay.
-    pub(crate) fn revise(&self, key: &K, revise: impl FnOnce(&mut V)) {
-        let engine = &self.inner.engine;
-        engine.revise(engine.place(key), key, revise);
-    }
-
-    pub(crate) fn begin_load(&self, key: K) -> Loading<'_, K, V, S>
-    where
-        K: Clone,
-    {
-        Loading::begin(&self.inner, self.inner.engine.place(&key), key)
-    }
-}
-
 impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
     /// Weighs, dates and puts in.
     pub(crate) fn put(
@@ -258,7 +224,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
         key: K,
         value: V,
         ttl: Option<Duration>,
-        claim: Claim,
+        claim: Claim<'_>,
     ) -> Result<(), Full<V>> {
         let weight = self.weigh(&key, &value);
         self.put_by(place, key, value, &Terms { weight, ttl, queue: None }, claim)
@@ -274,7 +240,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
         key: K,
         value: V,
         terms: &Terms,
-        claim: Claim,
+        claim: Claim<'_>,
     ) -> Result<(), Full<V>> {
         if let Some(sampler) = &self.sampler {
             sampler.inserted(place.hash);

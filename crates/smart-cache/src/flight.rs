@@ -1,6 +1,6 @@
 //! Single flight: of many callers who want the same thing at once, one brings it.
 //!
-//! A building block for caches over slow things; [`Cache::get_or_load`](crate::Cache::get_or_load) is made of it.
+//! A building block for caches over slow things; [`Cache::try_get_or_load`](crate::Cache::try_get_or_load) is made of it.
 //!
 //! ```
 //! use perfect21_smart_cache::{Flight, flight::Turn};

@@ -30,8 +30,8 @@
 //! runtime, a thread or a timer.
 //!
 //! # Loads
-//! [`get_or_load`](Cache::get_or_load) asks for a missing value once, however many callers wait;
-//! [`get_or_load_blocking`](Cache::get_or_load_blocking) does so for threads, and
+//! [`try_get_or_load`](Cache::try_get_or_load) asks for a missing value once, however many callers wait;
+//! [`try_get_or_load_blocking`](Cache::try_get_or_load_blocking) does so for threads, and
 //! [`get_many_or_load`](Cache::get_many_or_load) brings all that is missing of many keys by one call. A write during a load
 //! wins, and a leader that goes away or panics hands over.
 //!
@@ -69,6 +69,7 @@ mod policy;
 pub mod runtime;
 pub mod snapshot;
 mod stats;
+pub mod store;
 mod sync;
 pub mod tag;
 mod trim;
@@ -90,5 +91,10 @@ pub use perfect21_core::{Clock, ConfigError, Observe, Pressure, Trim, Trimmed};
 pub use perfect21_macros::{Weigh, memoize};
 pub use runtime::Runtime;
 pub use stats::Stats;
+#[cfg(feature = "lru")]
+pub use store::Lru;
+#[cfg(feature = "moka")]
+pub use store::Moka;
+pub use store::{Backed, Bounds, Store};
 pub use tag::Tags;
 pub use weigh::Weigh;

@@ -1,6 +1,6 @@
 //! Functions that remember what they returned: what [`#[memoize]`](crate::memoize) is made of.
 
-use crate::{Builder, Cache};
+use crate::{Backed, Builder, Cache, Store};
 use std::{
     any::{Any, type_name},
     fmt,
@@ -20,7 +20,7 @@ use std::{
 ///
 /// fn square(n: u32) -> u64 {
 ///     let cache = SQUARES.cache::<u32, u64>(|builder| builder.name("square").max_entries(100));
-///     cache.get_or_load_blocking(n, || Ok::<_, Infallible>(u64::from(n).pow(2))).unwrap()
+///     cache.try_get_or_load_blocking(n, || Ok::<_, Infallible>(u64::from(n).pow(2))).unwrap()
 /// }
 ///
 /// assert_eq!((square(7), square(7)), (49, 49));
@@ -49,13 +49,34 @@ impl Memo {
         K: Hash + Eq + Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        let make = || match settings(Cache::builder()).build() {
-            Ok(cache) => Box::new(cache) as Box<dyn Any + Send + Sync>,
+        self.only(|| match settings(Cache::builder()).build() {
+            Ok(cache) => cache,
             Err(error) => panic!("a function's cache is refused its settings: {error}"),
-        };
-        match self.cache.get_or_init(make).downcast_ref() {
+        })
+    }
+
+    /// As [`cache`](Self::cache), over a store of yours that is made at the first call.
+    ///
+    /// # Panics
+    /// If the first call was for other types.
+    pub fn backed<K, V, St>(
+        &'static self,
+        name: &str,
+        store: impl FnOnce() -> St,
+    ) -> &'static Backed<K, V, St>
+    where
+        K: Hash + Eq + Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        St: Store<K, V> + 'static,
+    {
+        self.only(|| Backed::named(name, store()))
+    }
+
+    /// The one cache of this function.
+    fn only<C: Send + Sync + 'static>(&'static self, make: impl FnOnce() -> C) -> &'static C {
+        match self.cache.get_or_init(|| Box::new(make())).downcast_ref() {
             Some(cache) => cache,
-            None => panic!("one function's cache is asked for as {}", type_name::<Cache<K, V>>()),
+            None => panic!("one function's cache is asked for as {}", type_name::<C>()),
         }
     }
 
@@ -71,6 +92,22 @@ impl Memo {
         V: Send + Sync + 'static,
     {
         self.cache(settings)
+    }
+
+    /// As [`backed`](Self::backed), with a key that tells its type: for what the macro writes.
+    #[doc(hidden)]
+    pub fn backed_of_key<K, V, St>(
+        &'static self,
+        _: &K,
+        name: &str,
+        store: impl FnOnce() -> St,
+    ) -> &'static Backed<K, V, St>
+    where
+        K: Hash + Eq + Send + Sync + 'static,
+        V: Send + Sync + 'static,
+        St: Store<K, V> + 'static,
+    {
+        self.backed(name, store)
     }
 }
 

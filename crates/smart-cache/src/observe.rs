@@ -1,4 +1,4 @@
-use crate::Cache;
+use crate::{Cache, Stats};
 use perfect21_core::{Metric, Observe, Reading, Unit, Visitor};
 use std::hash::{BuildHasher, Hash};
 
@@ -19,28 +19,35 @@ impl<K: Hash + Eq + Send, V: Send, S: BuildHasher + Send + Sync> Observe for Cac
     fn observe(&self, visitor: &mut dyn Visitor) {
         let stats = self.stats();
         let cache = ("cache", self.name());
-        for (metric, total) in [
-            (&HITS, stats.hits),
-            (&MISSES, stats.misses),
-            (&INSERTS, stats.inserts),
-            (&REFUSED, stats.refused),
-            (&LOADS, stats.loads),
-            (&LOAD_FAILURES, stats.load_failures),
-            (&COALESCED, stats.coalesced),
-        ] {
-            visitor.counter(metric, &[cache], total);
-        }
+        seen(&stats, self.name(), visitor);
         for (cause, total) in [
             ("entries", stats.evicted_by_entries),
             ("bytes", stats.evicted_by_bytes),
             ("expired", stats.expired),
             ("replaced", stats.replaced),
-            ("removed", stats.removed),
             ("pressure", stats.trimmed),
         ] {
             visitor.counter(&EVICTIONS, &[cache, ("cause", cause)], total);
         }
-        visitor.gauge(&ENTRIES, &[cache], Reading::now(stats.entries as f64));
         visitor.gauge(&BYTES, &[cache], Reading::now(stats.bytes as f64));
     }
+}
+
+/// What is seen of any store.
+#[allow(clippy::cast_precision_loss, reason = "gauges are floats; exact below 2^53")]
+pub(crate) fn seen(stats: &Stats, name: &str, visitor: &mut dyn Visitor) {
+    let cache = ("cache", name);
+    for (metric, total) in [
+        (&HITS, stats.hits),
+        (&MISSES, stats.misses),
+        (&INSERTS, stats.inserts),
+        (&REFUSED, stats.refused),
+        (&LOADS, stats.loads),
+        (&LOAD_FAILURES, stats.load_failures),
+        (&COALESCED, stats.coalesced),
+    ] {
+        visitor.counter(metric, &[cache], total);
+    }
+    visitor.counter(&EVICTIONS, &[cache, ("cause", "removed")], stats.removed);
+    visitor.gauge(&ENTRIES, &[cache], Reading::now(stats.entries as f64));
 }

@@ -73,6 +73,11 @@ impl Counts {
         }
     }
 
+    pub(crate) fn load_ended(&mut self, brought: bool, took: Duration) {
+        self.load_failures += u64::from(!brought);
+        self.load_nanos = self.load_nanos.saturating_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.hits += other.hits;
         self.misses += other.misses;

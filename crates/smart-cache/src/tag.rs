@@ -24,7 +24,10 @@
 //! Tags that no value has any more are forgotten. Where one comes again, loads that began before the last invalidation of
 //! any forgotten or unknown tag count as out of date: a load too many now and then, and never a value too old.
 
-use crate::Cache;
+use crate::{
+    Cache,
+    load::{self, Backend},
+};
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -232,7 +235,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, Tagged<V>, S> {
     /// Those of this caller's `load`, or if there are too many tags.
     ///
     /// # Cancel safety
-    /// As of [`get_or_load`](Self::get_or_load).
+    /// As of [`try_get_or_load`](Self::try_get_or_load).
     ///
     /// # Examples
     /// ```
@@ -251,25 +254,58 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, Tagged<V>, S> {
         N: IntoIterator<Item: AsRef<str>>,
         E: From<TooManyTags>,
     {
-        let asked = tags.begin();
-        let mut load = Some(load);
-        loop {
-            if let Some(value) = self.get_current(&key) {
-                return Ok(value);
+        get_or_load(self, key, tags, load).await
+    }
+}
+
+/// As [`Cache::get_current`].
+pub(crate) fn get_current<K: Hash + Eq, V, B>(backend: &B, key: &K) -> Option<V>
+where
+    B: Backend<K, Tagged<V>> + ?Sized,
+{
+    let tagged = backend.get(key)?;
+    if tagged.is_current() {
+        return Some(tagged.value);
+    }
+    // Perhaps of a newer one, which then is loaded once more.
+    drop(backend.remove(key));
+    None
+}
+
+/// As [`Cache::get_or_load_tagged`].
+pub(crate) async fn get_or_load<K, V, B, F, Fut, N, E>(
+    backend: &B,
+    key: K,
+    tags: &Tags,
+    load: F,
+) -> Result<V, E>
+where
+    K: Hash + Eq + Clone,
+    V: Clone,
+    B: Backend<K, Tagged<V>> + ?Sized,
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<(V, N), E>>,
+    N: IntoIterator<Item: AsRef<str>>,
+    E: From<TooManyTags>,
+{
+    let asked = tags.begin();
+    let mut source = Some(load);
+    loop {
+        if let Some(value) = get_current(backend, &key) {
+            return Ok(value);
+        }
+        let tagged = load::get_or_load(backend, key.clone(), || {
+            let (began, load) = (tags.begin(), source.take().map(|load| load()));
+            async move {
+                let Some(load) = load else { unreachable!("it returns after its own load") };
+                let (value, names) = load.await?;
+                Ok::<_, E>(tags.tag(began, value, names)?)
             }
-            let tagged = self.get_or_load(key.clone(), || {
-                let (began, load) = (tags.begin(), load.take().map(|load| load()));
-                async move {
-                    let Some(load) = load else { unreachable!("it returns after its own load") };
-                    let (value, names) = load.await?;
-                    Ok::<_, E>(tags.tag(began, value, names)?)
-                }
-            });
-            let tagged = tagged.await?;
-            // One that began after we asked is as new as we may ask for, whatever has happened since.
-            if tagged.began >= asked || tagged.is_current() || load.is_none() {
-                return Ok(tagged.value);
-            }
+        });
+        let tagged = tagged.await?;
+        // One that began after we asked is as new as we may ask for, whatever has happened since.
+        if tagged.began >= asked || tagged.is_current() || source.is_none() {
+            return Ok(tagged.value);
         }
     }
 }

@@ -27,7 +27,7 @@ fn threads_that_ask_at_once_share_one_load() {
                     (0..50).for_each(|_| thread::yield_now());
                     Ok::<_, Infallible>(7)
                 };
-                assert_eq!(cache.get_or_load_blocking(1, load), Ok(7));
+                assert_eq!(cache.try_get_or_load_blocking(1, load), Ok(7));
             });
         }
     });
@@ -46,7 +46,7 @@ fn one_who_waits_leads_when_the_leader_fails_or_panics() {
             let cache = &cache;
             let leader = scope.spawn(move || {
                 catch_unwind(AssertUnwindSafe(|| {
-                    cache.get_or_load_blocking(1, || {
+                    cache.try_get_or_load_blocking(1, || {
                         began.send(()).unwrap();
                         may_go.recv().unwrap();
                         assert!(!panics, "the load panics");
@@ -55,7 +55,7 @@ fn one_who_waits_leads_when_the_leader_fails_or_panics() {
                 }))
             });
             has_begun.recv().unwrap();
-            let waiter = scope.spawn(|| cache.get_or_load_blocking(1, || Ok::<_, &str>(5)));
+            let waiter = scope.spawn(|| cache.try_get_or_load_blocking(1, || Ok::<_, &str>(5)));
             go.send(()).unwrap();
             assert_eq!(waiter.join().unwrap(), Ok(5));
             match leader.join().unwrap() {
@@ -70,8 +70,8 @@ fn one_who_waits_leads_when_the_leader_fails_or_panics() {
 #[test]
 fn a_load_that_asks_for_its_own_key_does_not_wait_for_itself() {
     let cache = Cache::<u32, u64>::builder().build().unwrap();
-    let inner = || cache.get_or_load_blocking(1, || Ok::<_, Infallible>(2));
-    let value = cache.get_or_load_blocking(1, || inner().map(|value| value + 1));
+    let inner = || cache.try_get_or_load_blocking(1, || Ok::<_, Infallible>(2));
+    let value = cache.try_get_or_load_blocking(1, || inner().map(|value| value + 1));
     assert_eq!((value, cache.get(&1)), (Ok(3), Some(3)));
 }
 
@@ -79,7 +79,7 @@ fn a_load_that_asks_for_its_own_key_does_not_wait_for_itself() {
 fn threads_that_recurse_into_each_others_keys_come_to_an_end() {
     fn sum(cache: &Cache<u32, u64>, n: u32) -> u64 {
         let load = || Ok::<_, Infallible>(if n == 0 { 0 } else { u64::from(n) + sum(cache, n - 1) });
-        cache.get_or_load_blocking(n, load).unwrap()
+        cache.try_get_or_load_blocking(n, load).unwrap()
     }
     let cache = Cache::<u32, u64>::builder().build().unwrap();
     let start = Barrier::new(4);
@@ -103,7 +103,7 @@ fn async_callers_and_threads_share_a_load() {
     thread::scope(|scope| {
         let cache = &cache;
         let blocking = scope.spawn(move || {
-            cache.get_or_load_blocking(1, || {
+            cache.try_get_or_load_blocking(1, || {
                 began.send(()).unwrap();
                 may_go.recv().unwrap();
                 Ok::<_, Infallible>(9)
@@ -112,7 +112,7 @@ fn async_callers_and_threads_share_a_load() {
         has_begun.recv().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let asked = runtime.block_on(async {
-            let mut asked = Box::pin(cache.get_or_load(1, || async { Ok::<_, Infallible>(0) }));
+            let mut asked = Box::pin(cache.try_get_or_load(1, || async { Ok::<_, Infallible>(0) }));
             assert!(futures_util::poll!(&mut asked).is_pending());
             go.send(()).unwrap();
             asked.await

@@ -48,7 +48,7 @@ fn handles_go_to_other_threads() {
     handle::<Flight<String, std::cell::Cell<u8>>>();
     fn send<T: Send>(_: T) {}
     let cache: Cache<u64, u64> = Cache::builder().build().unwrap();
-    send(cache.get_or_load(1, || async { Ok::<_, ()>(1) }));
+    send(cache.try_get_or_load(1, || async { Ok::<_, ()>(1) }));
 }
 
 #[derive(Default)]

@@ -35,14 +35,14 @@ fn a_thousand_callers_make_one_load() {
             gate.wait().await;
             Loaded::Ok(42)
         };
-        let mut callers = pin!(join_all((0..1000).map(|_| cache.get_or_load(7, load))));
+        let mut callers = pin!(join_all((0..1000).map(|_| cache.try_get_or_load(7, load))));
         assert!(poll!(callers.as_mut()).is_pending());
         gate.open();
         assert!(callers.await.into_iter().all(|value| value == Ok(42)));
         assert_eq!(loads.get(), 1);
         let stats = cache.stats();
         assert_eq!((stats.loads, stats.coalesced, stats.misses, stats.load_failures), (1, 999, 1000, 0));
-        assert_eq!(cache.get_or_load(7, || async { Loaded::Err("not asked") }).await, Ok(42));
+        assert_eq!(cache.try_get_or_load(7, || async { Loaded::Err("not asked") }).await, Ok(42));
     });
 }
 
@@ -55,7 +55,7 @@ fn threads_that_race_make_one_load_a_round() {
             scope.spawn(|| {
                 for round in 0..500 {
                     barrier.wait();
-                    let value = block_on(cache.get_or_load(round, || async {
+                    let value = block_on(cache.try_get_or_load(round, || async {
                         loads.fetch_add(1, Ordering::SeqCst);
                         thread::yield_now();
                         Loaded::Ok(round)
@@ -72,9 +72,9 @@ fn threads_that_race_make_one_load_a_round() {
 fn a_dropped_leader_hands_over() {
     block_on(async {
         let cache = cache();
-        let mut first = Box::pin(cache.get_or_load(7, pending::<Loaded>));
-        let mut never_polled_again = pin!(cache.get_or_load(7, || async { Loaded::Ok(2) }));
-        let mut third = pin!(cache.get_or_load(7, || async { Loaded::Ok(3) }));
+        let mut first = Box::pin(cache.try_get_or_load(7, pending::<Loaded>));
+        let mut never_polled_again = pin!(cache.try_get_or_load(7, || async { Loaded::Ok(2) }));
+        let mut third = pin!(cache.try_get_or_load(7, || async { Loaded::Ok(3) }));
         assert!(poll!(&mut first).is_pending());
         assert!(poll!(never_polled_again.as_mut()).is_pending());
         assert!(poll!(third.as_mut()).is_pending());
@@ -89,14 +89,14 @@ fn a_dropped_leader_hands_over() {
 fn a_panicking_leader_hands_over() {
     block_on(async {
         let (cache, gate) = (cache(), Gate::default());
-        let mut first = Box::pin(cache.get_or_load(7, || async {
+        let mut first = Box::pin(cache.try_get_or_load(7, || async {
             gate.wait().await;
             panic!("the load panics");
             #[allow(unreachable_code, reason = "gives the block its type")]
             Loaded::Ok(1)
         }));
         assert!(poll!(&mut first).is_pending());
-        let mut second = pin!(cache.get_or_load(7, || async { Loaded::Ok(2) }));
+        let mut second = pin!(cache.try_get_or_load(7, || async { Loaded::Ok(2) }));
         assert!(poll!(second.as_mut()).is_pending());
         gate.open();
         let mut context = Context::from_waker(std::task::Waker::noop());
@@ -109,11 +109,11 @@ fn a_panicking_leader_hands_over() {
 fn an_error_goes_to_its_caller_and_the_next_retries() {
     block_on(async {
         let (cache, gate) = (cache(), Gate::default());
-        let mut first = pin!(cache.get_or_load(7, || async {
+        let mut first = pin!(cache.try_get_or_load(7, || async {
             gate.wait().await;
             Loaded::Err("down")
         }));
-        let mut second = pin!(cache.get_or_load(7, || async { Loaded::Ok(2) }));
+        let mut second = pin!(cache.try_get_or_load(7, || async { Loaded::Ok(2) }));
         assert!(poll!(first.as_mut()).is_pending());
         assert!(poll!(second.as_mut()).is_pending());
         gate.open();
@@ -135,13 +135,13 @@ fn a_write_during_the_load_wins() {
     for (write, after) in writes {
         block_on(async {
             let (cache, gate) = (cache(), Gate::default());
-            let mut early = pin!(cache.get_or_load(7, || async {
+            let mut early = pin!(cache.try_get_or_load(7, || async {
                 gate.wait().await;
                 Loaded::Ok(1)
             }));
             assert!(poll!(early.as_mut()).is_pending());
             write(&cache);
-            let mut late = pin!(cache.get_or_load(7, || async { Loaded::Ok(5) }));
+            let mut late = pin!(cache.try_get_or_load(7, || async { Loaded::Ok(5) }));
             let late = poll!(late.as_mut());
             assert_eq!(
                 late,
@@ -165,7 +165,7 @@ fn a_value_too_heavy_to_store_still_goes_to_all() {
             gate.wait().await;
             Loaded::Ok(1)
         };
-        let mut callers = pin!(join_all((0..10).map(|_| cache.get_or_load(7, load))));
+        let mut callers = pin!(join_all((0..10).map(|_| cache.try_get_or_load(7, load))));
         assert!(poll!(callers.as_mut()).is_pending());
         gate.open();
         assert!(callers.await.into_iter().all(|value| value == Ok(1)));
@@ -179,9 +179,9 @@ fn a_loaded_value_expires() {
         let clock = perfect21_core::ManualClock::new();
         let builder = Cache::builder().ttl(Duration::from_secs(1)).clock(Arc::new(clock.clone()));
         let cache: Cache<u64, u64> = builder.build().unwrap();
-        assert_eq!(cache.get_or_load(7, || ready(Loaded::Ok(1))).await, Ok(1));
+        assert_eq!(cache.try_get_or_load(7, || ready(Loaded::Ok(1))).await, Ok(1));
         clock.advance(Duration::from_secs(1));
-        assert_eq!(cache.get_or_load(7, || ready(Loaded::Ok(2))).await, Ok(2));
+        assert_eq!(cache.try_get_or_load(7, || ready(Loaded::Ok(2))).await, Ok(2));
     });
 }
 
@@ -218,7 +218,7 @@ fn nothing_read_before_a_removal_is_served_after_it() {
                     let key = (step + writer) % 4;
                     let version = database[key].fetch_add(1, Ordering::SeqCst) + 1;
                     cache.remove(&(key as u64));
-                    let read = block_on(cache.get_or_load(key as u64, || async {
+                    let read = block_on(cache.try_get_or_load(key as u64, || async {
                         let version = database[key].load(Ordering::SeqCst);
                         thread::yield_now();
                         Loaded::Ok(version)
@@ -249,9 +249,9 @@ fn blocking_callers_and_others_make_one_load() {
                         Loaded::Ok(round)
                     };
                     let value = if nth % 2 == 0 {
-                        cache.get_or_load_blocking(round, load)
+                        cache.try_get_or_load_blocking(round, load)
                     } else {
-                        block_on(cache.get_or_load(round, || async { load() }))
+                        block_on(cache.try_get_or_load(round, || async { load() }))
                     };
                     assert_eq!(value, Ok(round));
                 }
@@ -268,7 +268,7 @@ fn a_blocking_load_that_panics_hands_over() {
         let (cache, began, panics) = (&cache, &began, &panics);
         let first = scope.spawn(move || {
             catch_unwind(AssertUnwindSafe(|| {
-                cache.get_or_load_blocking(7, || {
+                cache.try_get_or_load_blocking(7, || {
                     began.wait();
                     panics.fetch_add(1, Ordering::SeqCst);
                     panic!("the load panics");
@@ -278,7 +278,7 @@ fn a_blocking_load_that_panics_hands_over() {
             }))
         });
         began.wait();
-        assert_eq!(cache.get_or_load_blocking(7, || Loaded::Ok(2)), Ok(2));
+        assert_eq!(cache.try_get_or_load_blocking(7, || Loaded::Ok(2)), Ok(2));
         first.join().unwrap().unwrap_err();
         assert_eq!(panics.load(Ordering::SeqCst), 1);
     });

@@ -59,7 +59,7 @@ fn those_that_overlap_load_each_key_once() {
         };
         let mut first = pin!(cache.get_many_or_load([1, 2, 3], load));
         let mut second = pin!(cache.get_many_or_load([3, 4, 1], load));
-        let mut alone = pin!(cache.get_or_load(4, || async { Err::<u64, _>("not asked") }));
+        let mut alone = pin!(cache.try_get_or_load(4, || async { Err::<u64, _>("not asked") }));
         assert!(poll!(first.as_mut()).is_pending());
         assert!(poll!(second.as_mut()).is_pending());
         assert!(poll!(alone.as_mut()).is_pending());
@@ -77,7 +77,7 @@ fn those_that_overlap_load_each_key_once() {
 fn what_another_fails_to_load_is_loaded_after_all() {
     block_on(async {
         let (cache, rounds) = (cache(), RefCell::new(Vec::new()));
-        let mut stuck = Box::pin(cache.get_or_load(1, pending::<Result<u64, ()>>));
+        let mut stuck = Box::pin(cache.try_get_or_load(1, pending::<Result<u64, ()>>));
         assert!(poll!(&mut stuck).is_pending());
         let load = |keys: Vec<u64>| {
             rounds.borrow_mut().push(sorted(keys.clone()));
@@ -97,7 +97,7 @@ fn who_goes_away_or_fails_leaves_nothing_behind() {
         let cache = cache();
         let mut first = Box::pin(cache.get_many_or_load([1, 2], |_| pending::<Loaded>()));
         assert!(poll!(&mut first).is_pending());
-        let mut waits = pin!(cache.get_or_load(2, || ready(Ok::<u64, ()>(5))));
+        let mut waits = pin!(cache.try_get_or_load(2, || ready(Ok::<u64, ()>(5))));
         assert!(poll!(waits.as_mut()).is_pending());
         drop(first);
         assert_eq!(waits.await, Ok(5));

@@ -24,3 +24,20 @@ fn one_functions_cache_has_one_type() {
     OTHER.cache::<u32, u32>(|builder| builder);
     OTHER.cache::<u32, u64>(|builder| builder);
 }
+
+#[cfg(feature = "lru")]
+#[test]
+fn a_function_can_be_remembered_in_another_store() {
+    use perfect21_smart_cache::{Lru, Store};
+
+    static HALVED: Memo = Memo::new();
+
+    #[memoize(cache = HALVED, name = "halved", store = Lru::new(2).unwrap())]
+    fn halved(n: u32) -> u32 {
+        n / 2
+    }
+
+    assert_eq!([2, 4, 2, 6, 4].map(halved), [1, 2, 1, 3, 2]);
+    let cache = HALVED.backed("halved", || Lru::<u32, u32>::new(2).unwrap());
+    assert_eq!((cache.stats().hits, cache.stats().loads, cache.store().len()), (1, 4, 2));
+}

@@ -57,4 +57,9 @@ const fn constant(n: u32) -> u32 {
 #[memoize]
 struct NoFunction;
 
+#[memoize(store = store(), ttl = "1s")]
+fn bounded_twice(n: u32) -> u32 {
+    n
+}
+
 fn main() {}

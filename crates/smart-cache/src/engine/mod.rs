@@ -17,6 +17,7 @@ pub(crate) mod table;
 pub(crate) mod times;
 mod weights;
 
+pub(crate) use loads::Loads;
 pub(crate) use plan::Plan;
 pub(crate) use put::{Claim, Put};
 pub(crate) use shard::{Extracted, Item};
@@ -225,16 +226,6 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
         entry.is_some_and(|entry| !moment.is_over(entry))
     }
 
-    /// Runs `revise` under the lock.
-    pub(crate) fn revise(&self, place: Place, key: &K, revise: impl FnOnce(&mut V)) {
-        let moment = self.times.moment();
-        let mut shard = self.lock(place);
-        let entry = shard.table.find_mut(place.hash, |entry| entry.key == *key);
-        if let Some(entry) = entry.filter(|entry| !moment.is_over(entry)) {
-            revise(&mut entry.value);
-        }
-    }
-
     /// Copies all live entries, shard by shard.
     pub(crate) fn copies(&self) -> impl Iterator<Item = Vec<Copied<K, V>>>
     where
@@ -261,7 +252,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
     pub(crate) fn with_loads<R>(
         &self,
         place: Place,
-        work: impl FnOnce(&mut loads::Loads<K>, &mut Counts) -> R,
+        work: impl FnOnce(&mut Loads<K>, &mut Counts) -> R,
     ) -> R {
         let mut guard = self.lock(place);
         let shard = &mut *guard;

@@ -5,12 +5,13 @@ use crate::{Full, sync::yield_now};
 use std::hash::{BuildHasher, Hash};
 
 /// By what right something is put in.
-#[derive(Clone, Copy)]
-pub(crate) enum Claim {
+pub(crate) enum Claim<'a> {
     /// A write: it overtakes a load under way.
     Write,
     /// A load, that may have been overtaken.
     Load(u64),
+    /// What somebody else says, under the lock.
+    If(&'a mut dyn FnMut() -> bool),
 }
 
 /// What became of it, and the loads that it overtook.
@@ -19,9 +20,9 @@ pub(crate) struct Put<K, V> {
     pub(crate) overtaken: Vec<K>,
 }
 
-struct Operation<'a, K, V> {
+struct Operation<'a, 'c, K, V> {
     place: Place,
-    claim: Claim,
+    claim: Claim<'c>,
     moment: Moment<'a>,
     gone: Gone<'a, K, V>,
     hold: Hold<'a>,
@@ -30,7 +31,13 @@ struct Operation<'a, K, V> {
 
 impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
     /// Puts a value in; `weight` is what it weighs, whether all weigh the same or not.
-    pub(crate) fn put(&self, place: Place, item: Item<K, V>, claim: Claim, moment: Moment<'_>) -> Put<K, V> {
+    pub(crate) fn put(
+        &self,
+        place: Place,
+        item: Item<K, V>,
+        claim: Claim<'_>,
+        moment: Moment<'_>,
+    ) -> Put<K, V> {
         let mut op =
             Operation { place, claim, moment, gone: self.gone(), hold: self.hold(), overtaken: Vec::new() };
         let result = self.run(&mut op, item);
@@ -40,7 +47,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
         Put { result, overtaken }
     }
 
-    fn run(&self, op: &mut Operation<'_, K, V>, mut item: Item<K, V>) -> Result<(), Full<V>> {
+    fn run(&self, op: &mut Operation<'_, '_, K, V>, mut item: Item<K, V>) -> Result<(), Full<V>> {
         let weight = item.weight;
         if weight > self.ledger.limit() {
             return self.refuse(op, item, weight);
@@ -77,7 +84,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
 
     /// Makes room in the other shards.
     #[cold]
-    fn gather(&self, op: &mut Operation<'_, K, V>, weight: u64, waits: bool) -> bool {
+    fn gather(&self, op: &mut Operation<'_, '_, K, V>, weight: u64, waits: bool) -> bool {
         let shards = self.shards.len();
         for step in 1..shards {
             if op.hold.reach(weight) {
@@ -95,7 +102,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
 
     /// Gives the value back. What was under its key is out of date.
     #[cold]
-    fn refuse(&self, op: &mut Operation<'_, K, V>, item: Item<K, V>, weight: u64) -> Result<(), Full<V>> {
+    fn refuse(&self, op: &mut Operation<'_, '_, K, V>, item: Item<K, V>, weight: u64) -> Result<(), Full<V>> {
         let mut shard = self.lock(op.place);
         if !claims(op, &mut shard, &item.key) {
             return Ok(());
@@ -113,12 +120,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
 }
 
 /// Whether it may still be stored; a write takes the load of its key out of the way.
-fn claims<K: Eq, V>(op: &mut Operation<'_, K, V>, shard: &mut Shard<K, V>, key: &K) -> bool {
-    match op.claim {
-        Claim::Write => {
-            op.overtaken.extend(shard.loads.overtake(op.place.hash, key));
-            true
+fn claims<K: Eq, V>(op: &mut Operation<'_, '_, K, V>, shard: &mut Shard<K, V>, key: &K) -> bool {
+    match &mut op.claim {
+        Claim::Load(number) => return shard.loads.may_store(op.place.hash, *number),
+        Claim::If(may) => {
+            if !may() {
+                return false;
+            }
         }
-        Claim::Load(number) => shard.loads.may_store(op.place.hash, number),
+        Claim::Write => {}
     }
+    op.overtaken.extend(shard.loads.overtake(op.place.hash, key));
+    true
 }

@@ -3,8 +3,8 @@ use super::{
     held::{Held, StaleOnError, Windows},
     stats::LoadCounts,
 };
-use crate::{Builder, Cache, Runtime, freshness::Freshness};
-use perfect21_core::{Clock, ConfigError};
+use crate::{Backed, Builder, Cache, Runtime, Store, load::backend::Shared};
+use perfect21_core::{Clock, ConfigError, SystemClock};
 use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
 /// Who gets the error of a load that several callers wait for.
@@ -18,26 +18,33 @@ pub enum OnError {
     Retry,
 }
 
+/// A store, once its name is known.
+type MakeStore<K, V, E> = Box<dyn FnOnce(String) -> Box<dyn Shared<K, Held<V, E>>> + Send + Sync>;
+
 /// Settings of a [`Loader`]; made by [`Loader::builder`].
 #[must_use = "a builder does nothing until .build()"]
 pub struct LoaderBuilder<K, V, E> {
+    name: String,
     cache: Builder<K, Held<V, E>>,
+    /// The last setting of our own cache that was given.
+    pub(super) bound: Option<&'static str>,
+    pub(super) store: Option<MakeStore<K, V, E>>,
     load: LoadFn<K, V, E>,
     batch: Option<BatchFn<K, V, E>>,
-    max_batch: usize,
+    pub(super) max_batch: usize,
     failed: Option<super::Failed<K, E>>,
-    ttl: Option<Duration>,
-    jitter: f64,
-    refresh_at: Option<f64>,
-    revalidate: Duration,
+    pub(super) ttl: Option<Duration>,
+    pub(super) jitter: f64,
+    pub(super) refresh_at: Option<f64>,
+    pub(super) revalidate: Duration,
     on_error: OnError,
-    stale: Option<StaleOnError>,
-    negative: Option<Duration>,
-    soft_timeout: Option<Duration>,
-    hard_timeout: Option<Duration>,
-    max_loads: usize,
-    runtime: Option<Arc<dyn Runtime>>,
-    clock: Option<Arc<dyn Clock>>,
+    pub(super) stale: Option<StaleOnError>,
+    pub(super) negative: Option<Duration>,
+    pub(super) soft_timeout: Option<Duration>,
+    pub(super) hard_timeout: Option<Duration>,
+    pub(super) max_loads: usize,
+    pub(super) runtime: Option<Arc<dyn Runtime>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl<K, V, E> LoaderBuilder<K, V, E>
@@ -52,7 +59,10 @@ where
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         Self {
-            cache: Cache::builder().name("loader"),
+            name: "loader".to_owned(),
+            cache: Cache::builder(),
+            bound: None,
+            store: None,
             load: Box::new(move |key| Box::pin(load(key))),
             batch: None,
             max_batch: 100,
@@ -68,25 +78,27 @@ where
             hard_timeout: None,
             max_loads: 10_000,
             runtime: None,
-            clock: None,
+            clock: Arc::new(SystemClock),
         }
     }
 
     /// The name in metrics and logs. Default: `loader`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.cache = self.cache.name(name);
+        self.name = name.into();
         self
     }
 
     /// The most values held at any instant. Default: 1000.
     pub fn max_entries(mut self, max_entries: usize) -> Self {
         self.cache = self.cache.max_entries(max_entries);
+        self.bound = Some("max_entries");
         self
     }
 
     /// The most bytes held at any instant, as the [`weigher`](Self::weigher) counts them. Default: 100 MiB.
     pub fn max_bytes(mut self, max_bytes: u64) -> Self {
         self.cache = self.cache.max_bytes(max_bytes);
+        self.bound = Some("max_bytes");
         self
     }
 
@@ -99,6 +111,28 @@ where
             Ok(value) => weigher(key, value),
             Err(_) => size_of::<K>() as u64,
         });
+        self.bound = Some("weigher");
+        self
+    }
+
+    /// Keeps the values in a store of yours, whose bounds are its own. Default: our own cache.
+    ///
+    /// ```
+    /// # #[cfg(feature = "lru")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use perfect21_smart_cache::{Loader, Lru};
+    ///
+    /// let sizes = Loader::builder(|name: String| async move { Ok::<_, ()>(name.len()) })
+    ///     .store(Lru::new(1000)?)
+    ///     .build()?;
+    /// # let _ = sizes;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "lru"))]
+    /// # fn main() {}
+    /// ```
+    pub fn store(mut self, store: impl Store<K, Held<V, E>> + 'static) -> Self {
+        self.store = Some(Box::new(|name| Box::new(Backed::named(name, store))));
         self
     }
 
@@ -204,7 +238,7 @@ where
     /// Where the time is read. Default: the system's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.cache = self.cache.clock(Arc::clone(&clock));
-        self.clock = Some(clock);
+        self.clock = clock;
         self
     }
 
@@ -212,13 +246,17 @@ where
     ///
     /// # Errors
     /// If a bound, a duration or a share is zero or out of range, an option needs another one that is missing, or
-    /// `max_bytes` is set without a weigher for types that own heap.
+    /// `max_bytes` is set without a weigher for types that own heap, or a bound beside a store.
     pub fn build(self) -> Result<Loader<K, V, E>, ConfigError> {
         self.check()?;
+        let cache = match self.store {
+            Some(store) => store(self.name),
+            None => Box::new(self.cache.name(self.name).build()?),
+        };
         let refresh_from = self.ttl.zip(self.refresh_at).map(|(ttl, share)| ttl.mul_f64(share));
         Ok(Loader {
             inner: Arc::new(Inner {
-                cache: self.cache.build()?,
+                cache,
                 load: self.load,
                 batch: self.batch,
                 max_batch: self.max_batch,
@@ -236,62 +274,10 @@ where
                 hard_timeout: self.hard_timeout,
                 running: Running::new(self.max_loads),
                 runtime: self.runtime,
+                clock: self.clock,
                 counts: LoadCounts::default(),
             }),
         })
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        if let Some(ttl) = self.ttl {
-            let stale = self.stale.map_or(Duration::ZERO, |stale| stale.max_stale).max(self.revalidate);
-            Freshness::new(ttl).stale_for(stale).check()?;
-        }
-        let durations = [
-            ("stale_on_error", self.stale.map(|stale| stale.max_stale)),
-            ("throttle of stale_on_error", self.stale.map(|stale| stale.throttle)),
-            ("negative_ttl", self.negative),
-            ("soft_timeout", self.soft_timeout),
-            ("hard_timeout", self.hard_timeout),
-        ];
-        if let Some((setting, _)) = durations.into_iter().find(|(_, value)| *value == Some(Duration::ZERO)) {
-            return Err(ConfigError::new(setting, "0 s", "must be above zero"));
-        }
-        for (setting, value) in [("max_batch", self.max_batch), ("max_loads", self.max_loads)] {
-            if value == 0 {
-                return Err(ConfigError::new(setting, 0, "must be at least 1"));
-            }
-        }
-        let shares =
-            [("refresh_at", self.refresh_at.unwrap_or(0.5), false), ("ttl_jitter", self.jitter, true)];
-        for (setting, share, zero) in shares {
-            if !((share > 0.0 || zero && share == 0.0) && share < 1.0) {
-                return Err(ConfigError::new(setting, share, "must be above 0 and below 1"));
-            }
-        }
-        self.check_needs()
-    }
-
-    /// Options that do nothing without another one.
-    fn check_needs(&self) -> Result<(), ConfigError> {
-        let (ttl, runtime) = (self.ttl.is_some(), self.runtime.is_some());
-        let needs = [
-            ("refresh_at", self.refresh_at.is_some(), ttl, "ttl"),
-            ("refresh_at", self.refresh_at.is_some(), runtime, "runtime"),
-            ("stale_while_revalidate", !self.revalidate.is_zero(), ttl, "ttl"),
-            ("stale_while_revalidate", !self.revalidate.is_zero(), runtime, "runtime"),
-            ("stale_on_error", self.stale.is_some(), ttl, "ttl"),
-            ("soft_timeout", self.soft_timeout.is_some(), self.stale.is_some(), "stale_on_error"),
-            ("soft_timeout", self.soft_timeout.is_some(), runtime, "runtime"),
-            ("hard_timeout", self.hard_timeout.is_some(), runtime, "runtime"),
-        ];
-        match needs.into_iter().find(|(_, set, there, _)| *set && !there) {
-            Some((setting, _, _, needed)) => Err(ConfigError::new(
-                setting,
-                "set",
-                format!("does nothing without `{needed}`: set that too"),
-            )),
-            None => Ok(()),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Many keys at once: those at hand, those that others load already, and one batch for the rest.
 
 use super::{AtHand, LoadError, Loader, held::Held, stats::count};
-use crate::flight::Leader;
+use crate::{flight::Leader, load::Loading};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::{hash::Hash, pin::Pin};
 
@@ -100,7 +100,8 @@ where
         let Some(batch) = &self.inner.batch else { return Vec::new() };
         count(&self.inner.counts.batches);
         let keys: Vec<K> = part.iter().map(|led| led.leader.key().clone()).collect();
-        let loading: Vec<_> = keys.iter().map(|key| self.inner.cache.begin_load(key.clone())).collect();
+        let loading: Vec<_> =
+            keys.iter().map(|key| Loading::begin(&*self.inner.cache, key.clone())).collect();
         let asked = keys.len();
         let outcomes = batch(keys).await;
         let given = outcomes.len();

@@ -39,6 +39,7 @@
 //! A write during a load wins: what was loaded goes to those who had asked before it, and is not stored.
 
 mod builder;
+mod check;
 mod error;
 mod held;
 mod many;
@@ -48,11 +49,12 @@ mod wait;
 
 pub use builder::{LoaderBuilder, OnError};
 pub use error::{LoadError, LoadErrorKind};
+pub use held::Held;
 pub use stats::LoaderStats;
 
-use crate::{Cache, Full, Runtime, flight::Turn};
-use held::{Held, Look, Windows};
-use perfect21_core::{Pressure, Trim, Trimmed};
+use crate::{Full, Runtime, flight::Turn, load::backend::Shared};
+use held::{Look, Windows};
+use perfect21_core::{Clock, Pressure, Trim, Trimmed};
 use stats::{LoadCounts, count};
 use std::{
     fmt,
@@ -78,7 +80,7 @@ pub struct Loader<K, V, E> {
 }
 
 struct Inner<K, V, E> {
-    cache: Cache<K, Held<V, E>>,
+    cache: Box<dyn Shared<K, Held<V, E>>>,
     load: LoadFn<K, V, E>,
     batch: Option<BatchFn<K, V, E>>,
     max_batch: usize,
@@ -89,6 +91,7 @@ struct Inner<K, V, E> {
     hard_timeout: Option<Duration>,
     running: Running,
     runtime: Option<Arc<dyn Runtime>>,
+    clock: Arc<dyn Clock>,
     counts: LoadCounts,
 }
 
@@ -138,15 +141,12 @@ where
     /// Puts a value in, as if it had been loaded now. A load of the key that is under way will not be stored.
     ///
     /// # Errors
-    /// As [`Cache::insert`].
+    /// As [`Cache::insert`](crate::Cache::insert).
     pub fn insert(&self, key: K, value: V) -> Result<(), Full<V>> {
         let now = self.now();
         let held = self.inner.windows.hold(Ok(value), now);
-        let stored = match self.inner.windows.left(&held, now) {
-            Some(ttl) => self.inner.cache.insert_with_ttl(key, held, ttl),
-            None => self.inner.cache.insert(key, held),
-        };
-        stored.or_else(|full| match full.value.outcome {
+        let left = self.inner.windows.left(&held, now);
+        self.inner.cache.insert(key, held, left).or_else(|full| match full.value.outcome {
             Ok(value) => Err(Full { value, weight: full.weight, max_bytes: full.max_bytes }),
             // It was a value that went in.
             Err(_) => Ok(()),
@@ -186,18 +186,10 @@ where
 
     /// Loads, or waits for who does, within the timeouts; else answers what there is.
     async fn load_in_time(&self, key: K, fallback: Option<Held<V, E>>) -> Result<V, LoadError<E>> {
-        let again = fallback.as_ref().map(|_| key.clone());
         let load = self.load_or_join(key, fallback.clone());
         match self.in_time(fallback.is_some(), load).await {
             Ok(held) => self.answer(held),
-            Err(error) => {
-                if let Some(key) = again.filter(|_| error.kind() == LoadErrorKind::TimedOut) {
-                    // Who comes next need not wait as long for the same load. What it brings takes the place of this.
-                    let (windows, now) = (&self.inner.windows, self.now());
-                    self.inner.cache.revise(&key, |held| windows.throttle(held, now));
-                }
-                self.instead(error, fallback)
-            }
+            Err(error) => self.instead(error, fallback),
         }
     }
 
@@ -244,6 +236,10 @@ where
     /// What was there before, for a load that did not end.
     fn instead(&self, error: LoadError<E>, fallback: Option<Held<V, E>>) -> Result<V, LoadError<E>> {
         let Some(held) = fallback else { return Err(error) };
+        if error.kind() == LoadErrorKind::TimedOut {
+            // Who comes next need not wait as long for the same load. What it brings takes the place of this.
+            self.inner.windows.throttle(&held, self.now());
+        }
         self.count_stale_on_error();
         held.outcome
     }
@@ -261,9 +257,9 @@ where
     }
 }
 
-impl<K, V, E> Loader<K, V, E> {
+impl<K: Hash + Eq, V, E> Loader<K, V, E> {
     fn now(&self) -> Instant {
-        self.inner.cache.now()
+        self.inner.clock.now()
     }
 }
 
@@ -291,7 +287,7 @@ impl Running {
     }
 }
 
-/// As its cache: see [`Cache`]'s `Trim`.
+/// As its cache: see the `Trim` of [`Cache`](crate::Cache).
 impl<K, V, E> Trim for Loader<K, V, E>
 where
     K: Hash + Eq + Send + Sync,
@@ -316,7 +312,7 @@ impl<K, V, E> Clone for Loader<K, V, E> {
 impl<K, V, E> fmt::Debug for Loader<K, V, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loader")
-            .field("cache", &self.inner.cache)
+            .field("name", &self.inner.cache.name())
             .field("windows", &self.inner.windows)
             .finish_non_exhaustive()
     }

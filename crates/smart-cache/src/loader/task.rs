@@ -8,9 +8,12 @@ use super::{
 };
 use crate::{
     flight::Leader,
-    load::{Loading, Stored},
+    load::{Loading, Stored, backend::Shared},
 };
 use std::hash::Hash;
+
+/// A load of the cache below.
+type Loads<'a, K, V, E> = Loading<'a, K, Held<V, E>, dyn Shared<K, Held<V, E>>>;
 
 impl<K, V, E> Loader<K, V, E>
 where
@@ -59,7 +62,7 @@ where
     }
 
     async fn run(self, leader: Leader<K, Held<V, E>>, fallback: Option<Held<V, E>>) -> Held<V, E> {
-        let loading = self.inner.cache.begin_load(leader.key().clone());
+        let loading = Loading::begin(&*self.inner.cache, leader.key().clone());
         let outcome = (self.inner.load)(leader.key().clone()).await.map_err(LoadError::Load);
         self.land(leader, &loading, outcome, fallback)
     }
@@ -68,7 +71,7 @@ where
     pub(super) fn land(
         &self,
         leader: Leader<K, Held<V, E>>,
-        loading: &Loading<'_, K, Held<V, E>>,
+        loading: &Loads<'_, K, V, E>,
         outcome: Result<V, LoadError<E>>,
         fallback: Option<Held<V, E>>,
     ) -> Held<V, E> {
