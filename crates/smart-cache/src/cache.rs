@@ -1,7 +1,7 @@
 use crate::{
     Builder, Equivalent, Flight, Full, Hasher, MissCurve, Stats,
     curve::Sampler,
-    engine::{Claim, Engine, Item, Place, Put, gone::Cause},
+    engine::{Claim, Engine, Item, Place, Put, Removed, gone::Cause},
     policy::Queue,
 };
 use perfect21_core::ConfigError;
@@ -82,7 +82,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 
     fn insert_for(&self, key: K, value: V, ttl: Option<Duration>) -> Result<(), Full<V>> {
         let place = self.inner.engine.place(&key);
-        self.inner.put(place, key, value, ttl, Claim::Write)
+        self.inner.put(place, key, value, ttl, Claim::Write).map(drop)
     }
 
     /// Takes the value under `key` out; `None` if there was none or it had expired.
@@ -92,20 +92,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let engine = &self.inner.engine;
-        let place = engine.place(key);
-        if let Some(sampler) = &self.inner.sampler {
-            sampler.removed(place.hash);
-        }
-        let (entry, overtaken) = engine.remove(place, key);
-        self.inner.forget(overtaken.as_ref());
-        let (key, value) = entry?;
-        if let Some(listener) = engine.listener() {
-            listener(&key, &value, Cause::Removed);
-        }
-        // What panics in a drop at the end of a function would leak its result.
-        drop((key, overtaken));
-        Some(value)
+        self.inner.remove(key, None).0
     }
 
     /// Removes the entries that `keep` says no to; gives their number. No load under way will store.
@@ -217,7 +204,27 @@ impl<K, V, S> Cache<K, V, S> {
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
-    /// Weighs, dates and puts in.
+    /// Takes a value out, unless `change` is no longer what is there; and whether it was done.
+    pub(crate) fn remove<Q>(&self, key: &Q, change: Option<u64>) -> (Option<V>, bool)
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let place = self.engine.place(key);
+        let Removed { entry, overtaken, done } = self.engine.remove(place, key, change);
+        if let Some(sampler) = self.sampler.as_ref().filter(|_| done) {
+            sampler.removed(place.hash);
+        }
+        self.forget(&overtaken);
+        let Some((key, value)) = entry else { return (None, done) };
+        if let Some(listener) = self.engine.listener() {
+            listener(&key, &value, Cause::Removed);
+        }
+        // What panics in a drop at the end of a function would leak its result.
+        drop((key, overtaken));
+        (Some(value), done)
+    }
+
+    /// Weighs, dates and puts in; gives whether the claim held.
     pub(crate) fn put(
         &self,
         place: Place,
@@ -225,7 +232,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
         value: V,
         ttl: Option<Duration>,
         claim: Claim<'_>,
-    ) -> Result<(), Full<V>> {
+    ) -> Result<bool, Full<V>> {
         let weight = self.weigh(&key, &value);
         self.put_by(place, key, value, &Terms { weight, ttl, queue: None }, claim)
     }
@@ -241,7 +248,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Inner<K, V, S> {
         value: V,
         terms: &Terms,
         claim: Claim<'_>,
-    ) -> Result<(), Full<V>> {
+    ) -> Result<bool, Full<V>> {
         if let Some(sampler) = &self.sampler {
             sampler.inserted(place.hash);
         }

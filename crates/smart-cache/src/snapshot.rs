@@ -204,7 +204,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         }
         let terms = Terms { weight, ttl: left, queue: Some(Queue::of_heat(heat)) };
         match self.inner.put_by(place, key, value, &terms, Claim::Write) {
-            Ok(()) => &mut restored.entries,
+            Ok(_) => &mut restored.entries,
             Err(_) => &mut restored.left_out,
         }
     }

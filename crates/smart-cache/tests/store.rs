@@ -1,5 +1,6 @@
 //! Whatever keeps the values: loads, writes and expiry are the same.
 #![cfg(all(feature = "lru", feature = "moka"))]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 

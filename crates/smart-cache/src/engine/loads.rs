@@ -1,4 +1,5 @@
-//! The loads under way whose value may still be stored: a write of the key takes them out.
+//! The loads under way whose value may still be stored, and the changes under way of what is there: a write of the key
+//! takes them out.
 
 use super::table::widen;
 use equivalent::Equivalent;
@@ -8,9 +9,18 @@ struct Load<K> {
     hash: u32,
     number: u64,
     key: K,
+    kind: Kind,
 }
 
-/// Holds one for each leader at most, so its callers bound it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Brings a value from elsewhere.
+    Load,
+    /// Makes a value from what is there, and must begin anew when that has changed.
+    Change,
+}
+
+/// Holds one for each leader and each changer at most, so its callers bound it.
 pub(crate) struct Loads<K> {
     loads: HashTable<Load<K>>,
     next: u64,
@@ -24,11 +34,20 @@ impl<K: Eq> Loads<K> {
     /// Registers a load that begins now; one of the same key that began earlier will not store. What it puts out of
     /// the way is to be dropped without the lock.
     pub(crate) fn begin(&mut self, hash: u32, key: K) -> (u64, Option<K>) {
-        let overtaken = self.overtake(hash, &key);
+        let overtaken = self.take(hash, &key, |load| load.kind == Kind::Load);
+        (self.register(hash, key, Kind::Load), overtaken)
+    }
+
+    /// Registers a change of what is there now.
+    pub(crate) fn begin_change(&mut self, hash: u32, key: K) -> u64 {
+        self.register(hash, key, Kind::Change)
+    }
+
+    fn register(&mut self, hash: u32, key: K, kind: Kind) -> u64 {
         self.next += 1;
-        let load = Load { hash, number: self.next, key };
+        let load = Load { hash, number: self.next, key, kind };
         self.loads.insert_unique(widen(hash), load, |load| widen(load.hash));
-        (self.next, overtaken)
+        self.next
     }
 
     pub(crate) fn may_store(&self, hash: u32, number: u64) -> bool {
@@ -40,13 +59,40 @@ impl<K: Eq> Loads<K> {
         Some(found.remove().0.key)
     }
 
+    /// A write of the key: what began before will not store.
     #[inline]
-    pub(crate) fn overtake<Q: Equivalent<K> + ?Sized>(&mut self, hash: u32, key: &Q) -> Option<K> {
-        if self.loads.is_empty() {
-            return None;
-        }
-        let found =
-            self.loads.find_entry(widen(hash), |load| load.hash == hash && key.equivalent(&load.key)).ok()?;
+    pub(crate) fn overtake<Q: Equivalent<K> + ?Sized>(&mut self, hash: u32, key: &Q) -> Vec<K> {
+        if self.loads.is_empty() { Vec::new() } else { self.take_all(hash, key, |_| true) }
+    }
+
+    /// A load of the key stores what it brought: what is made from what was there before will not.
+    pub(crate) fn overtake_changes(&mut self, hash: u32, key: &K) -> Vec<K> {
+        self.take_all(hash, key, |load| load.kind == Kind::Change)
+    }
+
+    /// As [`overtake`](Self::overtake), by a change that may have to look again before it is done.
+    pub(crate) fn overtake_others(&mut self, hash: u32, key: &K, change: u64) -> Vec<K> {
+        self.take_all(hash, key, |load| load.number != change)
+    }
+
+    #[cold]
+    fn take_all<Q: Equivalent<K> + ?Sized>(
+        &mut self,
+        hash: u32,
+        key: &Q,
+        which: impl Fn(&Load<K>) -> bool + Copy,
+    ) -> Vec<K> {
+        std::iter::from_fn(|| self.take(hash, key, which)).collect()
+    }
+
+    fn take<Q: Equivalent<K> + ?Sized>(
+        &mut self,
+        hash: u32,
+        key: &Q,
+        which: impl Fn(&Load<K>) -> bool,
+    ) -> Option<K> {
+        let is = |load: &Load<K>| load.hash == hash && which(load) && key.equivalent(&load.key);
+        let found = self.loads.find_entry(widen(hash), is).ok()?;
         Some(found.remove().0.key)
     }
 

@@ -62,6 +62,13 @@ pub(crate) struct Copied<K, V> {
     pub(crate) heat: u8,
 }
 
+/// What was taken out, what that overtook, and whether it was to be done at all.
+pub(crate) struct Removed<K, V> {
+    pub(crate) entry: Option<(K, V)>,
+    pub(crate) overtaken: Vec<K>,
+    pub(crate) done: bool,
+}
+
 /// Where an entry belongs: a shard, and a hash within it.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -147,26 +154,31 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
         shard.expire(hash, mark, &mut gone, &mut freed);
     }
 
-    /// Takes a live value out, and the load of the key that it overtakes.
-    pub(crate) fn remove<Q>(&self, place: Place, key: &Q) -> (Option<(K, V)>, Option<K>)
+    /// Takes a live value out, unless `change` is no longer what is there; and all that is under way of the key, which it
+    /// overtakes.
+    pub(crate) fn remove<Q>(&self, place: Place, key: &Q, change: Option<u64>) -> Removed<K, V>
     where
         Q: Equivalent<K> + ?Sized,
     {
         let moment = self.times.moment();
         let (mut gone, mut freed) = (self.gone(), self.hold());
         let mut shard = self.lock(place);
+        if change.is_some_and(|change| !shard.loads.may_store(place.hash, change)) {
+            return Removed { entry: None, overtaken: Vec::new(), done: false };
+        }
         shard.settle(&moment);
         let overtaken = shard.loads.overtake(place.hash, key);
-        let Some(entry) = shard.take(place.hash, key, &mut freed) else { return (None, overtaken) };
+        let entry = shard.take(place.hash, key, &mut freed);
+        let Some(entry) = entry else { return Removed { entry: None, overtaken, done: true } };
         if moment.is_over(&entry) {
             shard.counts.expired += 1;
             gone.push(entry, Cause::Expired);
-            return (None, overtaken);
+            return Removed { entry: None, overtaken, done: true };
         }
         shard.counts.removed += 1;
         shard.tidy(&moment);
         drop(shard);
-        (Some((entry.key, entry.value)), overtaken)
+        Removed { entry: Some((entry.key, entry.value)), overtaken, done: true }
     }
 
     pub(crate) fn listener(&self) -> Option<&Listener<K, V>> {

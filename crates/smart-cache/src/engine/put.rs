@@ -10,13 +10,17 @@ pub(crate) enum Claim<'a> {
     Write,
     /// A load, that may have been overtaken.
     Load(u64),
-    /// What somebody else says, under the lock.
+    /// A write that is made from what was there, which may have changed.
+    Change(u64),
+    /// A write, if there is nothing.
+    IfAbsent,
+    /// A write, if somebody else says so, under the lock.
     If(&'a mut dyn FnMut() -> bool),
 }
 
-/// What became of it, and the loads that it overtook.
+/// Whether it was put in, and the loads that it overtook.
 pub(crate) struct Put<K, V> {
-    pub(crate) result: Result<(), Full<V>>,
+    pub(crate) result: Result<bool, Full<V>>,
     pub(crate) overtaken: Vec<K>,
 }
 
@@ -27,6 +31,8 @@ struct Operation<'a, 'c, K, V> {
     gone: Gone<'a, K, V>,
     hold: Hold<'a>,
     overtaken: Vec<K>,
+    /// Keys of changes that a load has overtaken: nobody waits for them.
+    begun_anew: Vec<K>,
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
@@ -38,16 +44,17 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
         claim: Claim<'_>,
         moment: Moment<'_>,
     ) -> Put<K, V> {
-        let mut op =
-            Operation { place, claim, moment, gone: self.gone(), hold: self.hold(), overtaken: Vec::new() };
+        let (gone, hold) = (self.gone(), self.hold());
+        let (overtaken, begun_anew) = (Vec::new(), Vec::new());
+        let mut op = Operation { place, claim, moment, gone, hold, overtaken, begun_anew };
         let result = self.run(&mut op, item);
         // Here and below: what panics in a drop at the end of a function would leak its result.
-        let Operation { gone, hold, overtaken, .. } = op;
-        drop((gone, hold));
+        let Operation { gone, hold, overtaken, begun_anew, .. } = op;
+        drop((gone, hold, begun_anew));
         Put { result, overtaken }
     }
 
-    fn run(&self, op: &mut Operation<'_, '_, K, V>, mut item: Item<K, V>) -> Result<(), Full<V>> {
+    fn run(&self, op: &mut Operation<'_, '_, K, V>, mut item: Item<K, V>) -> Result<bool, Full<V>> {
         let weight = item.weight;
         if weight > self.ledger.limit() {
             return self.refuse(op, item, weight);
@@ -59,10 +66,10 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
             let mut shard = self.lock(op.place);
             if !claims(op, &mut shard, &item.key) {
                 drop(shard);
-                return Ok(());
+                return Ok(false);
             }
             item = match shard.place(item, self.full_cause(), &op.moment, &mut op.gone, &mut op.hold) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(true),
                 Err(item) => item,
             };
             drop(shard);
@@ -102,10 +109,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
 
     /// Gives the value back. What was under its key is out of date.
     #[cold]
-    fn refuse(&self, op: &mut Operation<'_, '_, K, V>, item: Item<K, V>, weight: u64) -> Result<(), Full<V>> {
+    fn refuse(
+        &self,
+        op: &mut Operation<'_, '_, K, V>,
+        item: Item<K, V>,
+        weight: u64,
+    ) -> Result<bool, Full<V>> {
         let mut shard = self.lock(op.place);
         if !claims(op, &mut shard, &item.key) {
-            return Ok(());
+            drop(shard);
+            return Ok(false);
         }
         shard.counts.refused += 1;
         if let Some(entry) = shard.take(op.place.hash, &item.key, &mut op.hold) {
@@ -119,17 +132,32 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
     }
 }
 
-/// Whether it may still be stored; a write takes the load of its key out of the way.
+/// Whether it may still be stored; a write takes what is under way of its key out of the way.
 fn claims<K: Eq, V>(op: &mut Operation<'_, '_, K, V>, shard: &mut Shard<K, V>, key: &K) -> bool {
-    match &mut op.claim {
-        Claim::Load(number) => return shard.loads.may_store(op.place.hash, *number),
-        Claim::If(may) => {
-            if !may() {
-                return false;
+    let (hash, moment) = (op.place.hash, &op.moment);
+    let may = match &mut op.claim {
+        Claim::Write => true,
+        Claim::Load(number) => {
+            let may = shard.loads.may_store(hash, *number);
+            if may {
+                op.begun_anew.extend(shard.loads.overtake_changes(hash, key));
             }
+            return may;
         }
-        Claim::Write => {}
+        Claim::Change(number) => {
+            let may = shard.loads.may_store(hash, *number);
+            if may {
+                op.overtaken.extend(shard.loads.overtake_others(hash, key, *number));
+            }
+            return may;
+        }
+        Claim::IfAbsent => {
+            shard.table.find_mut(hash, |entry| entry.key == *key).is_none_or(|entry| moment.is_over(entry))
+        }
+        Claim::If(may) => may(),
+    };
+    if may {
+        op.overtaken.extend(shard.loads.overtake(hash, key));
     }
-    op.overtaken.extend(shard.loads.overtake(op.place.hash, key));
-    true
+    may
 }

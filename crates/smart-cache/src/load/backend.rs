@@ -95,7 +95,7 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Backend<K, V> for Cache<K, V, S> {
     fn store(&self, key: K, value: V, ttl: Option<Duration>, load: u64) -> Result<(), Full<V>> {
         let engine = &self.inner.engine;
         let ttl = ttl.or_else(|| engine.times().ttl());
-        self.inner.put(engine.place(&key), key, value, ttl, Claim::Load(load))
+        self.inner.put(engine.place(&key), key, value, ttl, Claim::Load(load)).map(drop)
     }
 
     fn end(&self, key: &K, load: u64, brought: bool, took: Duration) {

@@ -25,13 +25,8 @@ where
         may: &mut dyn FnMut() -> bool,
     ) -> Result<bool, Full<V>> {
         let engine = &self.inner.engine;
-        let (ttl, mut said) = (ttl.or_else(|| engine.times().ttl()), false);
-        let mut may = || {
-            said = may();
-            said
-        };
-        self.inner.put(engine.place(&key), key, value, ttl, Claim::If(&mut may))?;
-        Ok(said)
+        let ttl = ttl.or_else(|| engine.times().ttl());
+        self.inner.put(engine.place(&key), key, value, ttl, Claim::If(may))
     }
 
     fn remove(&self, key: &K) -> Option<V> {

@@ -75,9 +75,7 @@ impl<K: Hash + Eq, V> UnderWay<K, V> {
     pub(super) fn overtake(&self, key: &K) {
         let (hash, stripe) = self.place(key);
         let overtaken = stripe.lock().overtake(hash, key);
-        if let Some(key) = overtaken {
-            self.flight.forget(&key);
-        }
+        overtaken.iter().for_each(|key| self.flight.forget(key));
     }
 
     pub(super) fn overtake_all(&self) {
