@@ -67,6 +67,7 @@ pub mod loader;
 pub mod memo;
 mod observe;
 mod policy;
+pub mod remote;
 pub mod runtime;
 pub mod snapshot;
 mod stats;
@@ -91,6 +92,7 @@ pub use loader::Loader;
 pub use perfect21_core::{Clock, ConfigError, Observe, Pressure, Trim, Trimmed};
 #[cfg(feature = "macros")]
 pub use perfect21_macros::{Weigh, memoize};
+pub use remote::RemoteTier;
 pub use runtime::Runtime;
 pub use stats::Stats;
 #[cfg(feature = "lru")]

@@ -1,9 +1,14 @@
 use super::{
     BatchFn, Inner, LoadFn, Loader, Running,
     held::{Held, StaleOnError, Windows},
+    remote::Remote,
     stats::LoadCounts,
 };
-use crate::{Backed, Builder, Cache, Runtime, Store, load::backend::Shared};
+use crate::{
+    Backed, Builder, Cache, Runtime, Store,
+    load::backend::Shared,
+    remote::{RemoteCodec, RemoteTier},
+};
 use perfect21_core::{Clock, ConfigError, SystemClock};
 use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
@@ -33,6 +38,7 @@ pub struct LoaderBuilder<K, V, E> {
     batch: Option<BatchFn<K, V, E>>,
     pub(super) max_batch: usize,
     failed: Option<super::Failed<K, E>>,
+    remote: Option<Remote<K, V>>,
     pub(super) ttl: Option<Duration>,
     pub(super) jitter: f64,
     pub(super) refresh_at: Option<f64>,
@@ -67,6 +73,7 @@ where
             batch: None,
             max_batch: 100,
             failed: None,
+            remote: None,
             ttl: None,
             jitter: 0.0,
             refresh_at: None,
@@ -211,6 +218,21 @@ where
         self
     }
 
+    /// A second tier that is asked before each load, and given what was loaded: several processes then load a value once.
+    /// Default: none.
+    ///
+    /// A value counts as old there as it is, whoever loaded it. All who wait are answered before the tier is given a value;
+    /// the caller that leads waits for that too. A tier that fails or times out is as if there were none: it is counted, and
+    /// the value is loaded. To forget a value in both tiers: [`invalidate`](Loader::invalidate).
+    pub fn remote(
+        mut self,
+        tier: impl RemoteTier + 'static,
+        codec: impl RemoteCodec<K, V> + 'static,
+    ) -> Self {
+        self.remote = Some(Remote { tier: Arc::new(tier), codec: Box::new(codec) });
+        self
+    }
+
     /// Runs loads as tasks of their own, which go on whatever becomes of their callers. Default: a load runs within the
     /// future of the caller that leads.
     pub fn runtime(mut self, runtime: impl Runtime) -> Self {
@@ -261,6 +283,7 @@ where
                 batch: self.batch,
                 max_batch: self.max_batch,
                 failed: self.failed,
+                remote: self.remote,
                 windows: Windows {
                     ttl: self.ttl,
                     jitter: self.jitter,

@@ -1,8 +1,14 @@
 //! Many keys at once: those at hand, those that others load already, and one batch for the rest.
 
 use super::{AtHand, LoadError, Loader, held::Held, stats::count};
-use crate::{flight::Leader, load::Loading};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use crate::{
+    flight::Leader,
+    load::{Loading, Stored},
+};
+use futures_util::{
+    future::join_all,
+    stream::{FuturesUnordered, StreamExt},
+};
 use std::{hash::Hash, pin::Pin};
 
 /// A key that this call loads: its place in the call, and what may be answered if that fails.
@@ -97,21 +103,41 @@ where
     }
 
     async fn run_batch(self, part: Vec<Led<K, V, E>>) -> Vec<Held<V, E>> {
-        let Some(batch) = &self.inner.batch else { return Vec::new() };
-        count(&self.inner.counts.batches);
         let keys: Vec<K> = part.iter().map(|led| led.leader.key().clone()).collect();
         let loading: Vec<_> =
             keys.iter().map(|key| Loading::begin(&*self.inner.cache, key.clone())).collect();
+        let mut asked = join_all(keys.iter().map(|key| self.ask(key))).await;
+        let mut found: Vec<_> =
+            asked.iter_mut().map(|asked| asked.as_mut().and_then(|asked| asked.found.take())).collect();
+        let missing = keys.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let mut outcomes = self.batch(missing.map(|(key, _)| key.clone()).collect()).await.into_iter();
+        let (mut all, mut loaded) = (Vec::new(), Vec::new());
+        for (nth, (led, loading)) in part.into_iter().zip(loading).enumerate() {
+            if let Some(held) = found[nth].take() {
+                all.push(self.keep(led.leader, &loading, held, Stored::Loaded));
+                continue;
+            }
+            // There is one for each that is missing.
+            let Some(outcome) = outcomes.next() else { continue };
+            loaded.extend(outcome.is_ok().then_some(nth));
+            all.push(self.land(led.leader, &loading, outcome, led.fallback));
+        }
+        let share = |nth: usize| self.share(&keys[nth], &all[nth], asked[nth].take());
+        join_all(loaded.into_iter().map(share)).await;
+        all
+    }
+
+    /// One result for each key.
+    async fn batch(&self, keys: Vec<K>) -> Vec<Result<V, LoadError<E>>> {
         let asked = keys.len();
+        let Some(batch) = self.inner.batch.as_ref().filter(|_| asked > 0) else { return Vec::new() };
+        count(&self.inner.counts.batches);
         let outcomes = batch(keys).await;
         let given = outcomes.len();
-        let mut outcomes = outcomes.into_iter();
-        let mut outcome = || match outcomes.next() {
-            Some(outcome) if given == asked => outcome.map_err(LoadError::Load),
-            _ => Err(LoadError::WrongCount { asked, given }),
-        };
-        let land =
-            |(led, loading): (Led<K, V, E>, _)| self.land(led.leader, loading, outcome(), led.fallback);
-        part.into_iter().zip(&loading).map(land).collect()
+        if given == asked {
+            outcomes.into_iter().map(|outcome| outcome.map_err(LoadError::Load)).collect()
+        } else {
+            vec![Err(LoadError::WrongCount { asked, given }); asked]
+        }
     }
 }

@@ -36,6 +36,8 @@
 //! | an error, within [`negative_ttl`](LoaderBuilder::negative_ttl) | it | none |
 //! | none of these | the new one, or the load's error | one |
 //!
+//! With a [`remote`](LoaderBuilder::remote) tier a load is first a look into that, and only then the load itself.
+//!
 //! A write during a load wins: what was loaded goes to those who had asked before it, and is not stored.
 
 mod builder;
@@ -43,6 +45,7 @@ mod check;
 mod error;
 mod held;
 mod many;
+mod remote;
 mod stats;
 mod task;
 mod wait;
@@ -55,6 +58,7 @@ pub use stats::LoaderStats;
 use crate::{Full, Runtime, flight::Turn, load::backend::Shared};
 use held::{Look, Windows};
 use perfect21_core::{Clock, Pressure, Trim, Trimmed};
+use remote::Remote;
 use stats::{LoadCounts, count};
 use std::{
     fmt,
@@ -85,6 +89,7 @@ struct Inner<K, V, E> {
     batch: Option<BatchFn<K, V, E>>,
     max_batch: usize,
     failed: Option<Failed<K, E>>,
+    remote: Option<Remote<K, V>>,
     windows: Windows,
     on_error: OnError,
     soft_timeout: Option<Duration>,

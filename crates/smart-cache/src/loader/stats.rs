@@ -26,6 +26,14 @@ pub struct LoaderStats {
     pub overloaded: u64,
     /// Batch loads.
     pub batches: u64,
+    /// Loads that found a fresh value in the remote tier.
+    pub remote_hits: u64,
+    /// Loads that found none there.
+    pub remote_misses: u64,
+    /// Values of the remote tier that the codec did not take.
+    pub remote_rejected: u64,
+    /// Calls of the remote tier that failed.
+    pub remote_errors: u64,
     /// Loads that run now as tasks of their own.
     pub running: u64,
 }
@@ -39,6 +47,10 @@ pub(super) struct LoadCounts {
     pub(super) timeouts: AtomicU64,
     pub(super) overloaded: AtomicU64,
     pub(super) batches: AtomicU64,
+    pub(super) remote_hits: AtomicU64,
+    pub(super) remote_misses: AtomicU64,
+    pub(super) remote_rejected: AtomicU64,
+    pub(super) remote_errors: AtomicU64,
 }
 
 /// One more.
@@ -60,6 +72,10 @@ impl<K: Hash + Eq, V, E> Loader<K, V, E> {
             timeouts: counts.timeouts.load(Relaxed),
             overloaded: counts.overloaded.load(Relaxed),
             batches: counts.batches.load(Relaxed),
+            remote_hits: counts.remote_hits.load(Relaxed),
+            remote_misses: counts.remote_misses.load(Relaxed),
+            remote_rejected: counts.remote_rejected.load(Relaxed),
+            remote_errors: counts.remote_errors.load(Relaxed),
             running: self.inner.running.now() as u64,
         }
     }
@@ -73,6 +89,9 @@ const REFRESHES: Metric = Metric::new("loader_refreshes", Unit::Count, "Loads th
 const TIMEOUTS: Metric = Metric::new("loader_timeouts", Unit::Count, "Callers who waited too long.");
 const OVERLOADED: Metric = Metric::new("loader_overloaded", Unit::Count, "Loads refused as too many ran.");
 const BATCHES: Metric = Metric::new("loader_batches", Unit::Count, "Batch loads.");
+const REMOTE: Metric = Metric::new("loader_remote", Unit::Count, "What came of looks into the remote tier.");
+const REMOTE_ERRORS: Metric =
+    Metric::new("loader_remote_errors", Unit::Count, "Calls of the remote tier that failed.");
 const RUNNING: Metric = Metric::new("loader_running", Unit::Count, "Loads under way as tasks.");
 
 impl<K, V, E> Observe for Loader<K, V, E>
@@ -95,6 +114,17 @@ where
             (&BATCHES, stats.batches),
         ] {
             visitor.counter(metric, &label, total);
+        }
+        if self.inner.remote.is_some() {
+            let name = label[0];
+            for (result, total) in [
+                ("hit", stats.remote_hits),
+                ("miss", stats.remote_misses),
+                ("rejected", stats.remote_rejected),
+            ] {
+                visitor.counter(&REMOTE, &[name, ("result", result)], total);
+            }
+            visitor.counter(&REMOTE_ERRORS, &label, stats.remote_errors);
         }
         visitor.gauge(&RUNNING, &label, Reading::now(stats.running as f64));
     }

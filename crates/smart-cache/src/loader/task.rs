@@ -63,8 +63,18 @@ where
 
     async fn run(self, leader: Leader<K, Held<V, E>>, fallback: Option<Held<V, E>>) -> Held<V, E> {
         let loading = Loading::begin(&*self.inner.cache, leader.key().clone());
-        let outcome = (self.inner.load)(leader.key().clone()).await.map_err(LoadError::Load);
-        self.land(leader, &loading, outcome, fallback)
+        let (key, mut asked) = (leader.key().clone(), self.ask(leader.key()).await);
+        if let Some(held) = asked.as_mut().and_then(|asked| asked.found.take()) {
+            return self.keep(leader, &loading, held, Stored::Loaded);
+        }
+        let outcome = (self.inner.load)(key.clone()).await.map_err(LoadError::Load);
+        let loaded = outcome.is_ok();
+        let held = self.land(leader, &loading, outcome, fallback);
+        drop(loading);
+        if loaded {
+            self.share(&key, &held, asked).await;
+        }
+        held
     }
 
     /// Stores what a load brought, and gives it to all who wait.
@@ -92,13 +102,26 @@ where
         };
         if keep {
             let stored = if failed { Stored::Instead } else { Stored::Loaded };
-            // What could not be stored was counted, and still goes to all who asked.
-            let _ = loading.store(held.clone(), inner.windows.left(&held, now), stored);
+            return self.keep(leader, loading, held, stored);
         }
-        // Only then may `loading` end: until here a write must find it, to keep newcomers from this flight.
-        if keep || inner.on_error == OnError::Share {
+        if inner.on_error == OnError::Share {
             leader.land(held.clone());
         }
+        held
+    }
+
+    /// Stores what is to be answered from now on, and gives it to all who wait.
+    pub(super) fn keep(
+        &self,
+        leader: Leader<K, Held<V, E>>,
+        loading: &Loads<'_, K, V, E>,
+        held: Held<V, E>,
+        stored: Stored,
+    ) -> Held<V, E> {
+        // What could not be stored was counted, and still goes to all who asked.
+        let _ = loading.store(held.clone(), self.inner.windows.left(&held, self.now()), stored);
+        // Only then may `loading` end: until here a write must find it, to keep newcomers from this flight.
+        leader.land(held.clone());
         held
     }
 }
