@@ -30,10 +30,16 @@
 //! runtime, a thread or a timer.
 //!
 //! # Loads
-//! [`try_get_or_load`](Cache::try_get_or_load) asks for a missing value once, however many callers wait;
-//! [`try_get_or_load_blocking`](Cache::try_get_or_load_blocking) does so for threads, and
-//! [`get_many_or_load`](Cache::get_many_or_load) brings all that is missing of many keys by one call. A write during a load
-//! wins, and a leader that goes away or panics hands over.
+//! [`get_or_load`](Cache::get_or_load) asks for a missing value once, however many callers wait, and
+//! [`try_get_or_load`](Cache::try_get_or_load) where that can fail; both have a form for threads that
+//! [block](Cache::try_get_or_load_blocking), and [`get_many_or_load`](Cache::get_many_or_load) brings all that is missing of
+//! many keys by one call. A write during a load wins, and a leader that goes away or panics hands over. A [`Loader`] lives
+//! with sources that are slow or down, and may have a [remote tier](remote) behind it. What is made from the value before
+//! goes by its [`entry`](Cache::entry).
+//!
+//! # Other stores
+//! Loads need little of what holds the values: a [`Store`]. [`Backed`] loads into another one than ours, and a [`Loader`] and
+//! `#[memoize]` take one too; strict LRU and moka are there by feature.
 //!
 //! # Costs
 //! A cache of up to 1023 entries is one shard; a larger one has a shard for at least 512 entries each, and at most 16 for
