@@ -130,14 +130,12 @@ fn a_trickle_of_jobs_keeps_no_more_threads_than_it_needs() {
     let keep_alive = Duration::from_secs(10);
     let pool = ThreadPool::builder(8).keep_alive(keep_alive).clock(clock.clone()).build().unwrap();
     let (gates, jobs) = Gate::submit(&pool, 8);
-    until(&pool, "a first job", |s| s.running == 1 && s.idle == 1);
-    for _ in 0..8 {
+    until(&pool, "one at work and one standing by", |s| s.running == 1 && s.idle == 1);
+    for (running, idle) in [(2, 1), (4, 1), (8, 0)] {
         clock.advance(Duration::from_millis(5));
         pool.tick();
-        let before = pool.stats().running;
-        until(&pool, "more at work", |s| s.running == 8 || s.running > before);
+        until(&pool, "twice as many", |s| s.running == running && s.idle == idle);
     }
-    until(&pool, "all at work", |s| s.running == 8);
     gates.iter().for_each(Gate::open);
     jobs.into_iter().for_each(|job| block_on(job).unwrap());
     until(&pool, "all asleep", |s| s.idle == 8);

@@ -198,7 +198,10 @@ impl Crew {
         if state.threads > state.max {
             return leave(state, seat);
         }
-        if let Some(work) = state.line.take() {
+        // A sleeper that only looks at the time leaves the job to the one that was called for it: else its own time
+        // would begin anew.
+        let called = !seat.is_listed() || state.closed;
+        if let Some(work) = called.then(|| state.line.take()).flatten() {
             *since = None;
             return run(state, seat, work);
         }
@@ -283,12 +286,13 @@ fn run(state: &mut State, seat: &Arc<Seat>, work: Arc<dyn Work>) -> Orders {
     Orders { admitted, ..Orders::only(Next::Run(work)) }
 }
 
-/// The thread's place goes; a job that it was woken for goes to another.
+/// The thread's place goes; a job that it may have been called for goes to another.
 fn leave(state: &mut State, seat: &Arc<Seat>) -> Orders {
+    let called = !seat.is_listed();
     unlist(state, seat);
     state.threads -= 1;
     let mut orders = Orders::only(Next::Leave);
-    if state.line.len() > 0 {
+    if called && state.line.len() > 0 {
         orders.calls.push(state.call());
     } else if state.threads <= state.min {
         // Whoever stands by is one of the last now, and takes jobs as they come.
