@@ -20,12 +20,21 @@
 //! container leaves of its machine.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "rayon")]
+pub mod executor;
 mod limit;
+mod panicked;
+pub mod pool;
 mod sizing;
+mod sync;
 
+#[cfg(feature = "rayon")]
+pub use executor::Executor;
 pub use limit::{
     Limit, LimitBuilder, LimitFuture, LimitLayer, LimitService, Limited, Permit, Rejected, Stats,
 };
+pub use panicked::Panicked;
+pub use pool::ThreadPool;
 pub use sizing::Sizing;
 
 /// Floor-0 items in this crate's signatures.

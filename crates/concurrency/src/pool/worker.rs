@@ -1,0 +1,310 @@
+//! A thread's life: work, sleep, stand by, leave.
+
+use super::{
+    crew::{Call, Crew, State},
+    task::Work,
+};
+use crate::panicked::guarded;
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, Thread},
+    time::{Duration, Instant},
+};
+
+/// Who works on a queue.
+pub(crate) enum Staff {
+    /// Threads of the pool's own.
+    Threads,
+    /// Tasks on a rayon pool, one for each job: whoever waits in `join` may begin one, and must not be kept in it.
+    #[cfg(feature = "rayon")]
+    Rayon(Arc<rayon::ThreadPool>),
+    /// The models' own threads.
+    #[cfg(all(test, perfect21_loom))]
+    Models,
+}
+
+impl Staff {
+    /// Starts a worker that was counted already.
+    pub(super) fn start(&self, crew: &Arc<Crew>, number: u64) -> io::Result<()> {
+        let worker = Arc::clone(crew);
+        match self {
+            Self::Threads => {
+                let name = format!("{}-{number}", crew.name);
+                thread::Builder::new().name(name).spawn(move || worker.work(number)).map(drop)
+            }
+            #[cfg(feature = "rayon")]
+            Self::Rayon(pool) => {
+                pool.spawn(move || worker.turn(number, None));
+                Ok(())
+            }
+            #[cfg(all(test, perfect21_loom))]
+            Self::Models => Ok(()),
+        }
+    }
+
+    /// Its workers sleep where there is nothing to do; others leave.
+    fn sleeps(&self) -> bool {
+        matches!(self, Self::Threads)
+    }
+}
+
+impl fmt::Debug for Staff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.sleeps() { "Threads" } else { "Tasks" })
+    }
+}
+
+/// Where a thread sleeps.
+pub(super) struct Seat {
+    thread: Thread,
+    /// It is in the list of those that sleep; changed under the crew's lock.
+    listed: AtomicBool,
+}
+
+impl Seat {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { thread: thread::current(), listed: AtomicBool::new(false) })
+    }
+
+    pub(super) fn wake(&self) {
+        self.thread.unpark();
+    }
+
+    pub(super) fn set_listed(&self, listed: bool) {
+        self.listed.store(listed, Relaxed);
+    }
+
+    fn is_listed(&self) -> bool {
+        self.listed.load(Relaxed)
+    }
+}
+
+/// A job that a thread has run, and whether it panicked.
+pub(super) struct Ran {
+    work: Arc<dyn Work>,
+    panicked: bool,
+}
+
+impl Ran {
+    pub(super) fn new(work: Arc<dyn Work>) -> Self {
+        Self { panicked: work.run(), work }
+    }
+
+    /// Hands the result over: code of others, which must not end the thread.
+    pub(super) fn publish(self) {
+        guarded(|| self.work.publish());
+        guarded(|| drop(self.work));
+    }
+}
+
+pub(super) enum Next {
+    Run(Arc<dyn Work>),
+    Sleep(Option<Duration>),
+    Leave,
+}
+
+/// What a thread is to do, and what for others once the lock is free.
+pub(super) struct Orders {
+    pub(super) next: Next,
+    calls: Vec<Call>,
+    admitted: Option<Arc<dyn Work>>,
+    drained: bool,
+}
+
+impl Orders {
+    fn only(next: Next) -> Self {
+        Self { next, calls: Vec::new(), admitted: None, drained: false }
+    }
+}
+
+impl Crew {
+    fn work(self: Arc<Self>, number: u64) {
+        let seat = Seat::new();
+        let mut ran = None;
+        let mut since = None;
+        loop {
+            match self.step(number, &seat, ran.take(), &mut since) {
+                Next::Run(work) => ran = Some(Ran::new(work)),
+                Next::Sleep(None) => thread::park(),
+                Next::Sleep(Some(time)) => thread::park_timeout(time),
+                Next::Leave => return,
+            }
+        }
+    }
+
+    /// One job on rayon, and the next in a task of its own.
+    #[cfg(feature = "rayon")]
+    fn turn(self: Arc<Self>, number: u64, work: Option<Arc<dyn Work>>) {
+        let (seat, mut since) = (Seat::new(), None);
+        let first = || match self.step(number, &seat, None, &mut None) {
+            Next::Run(work) => Some(work),
+            Next::Sleep(_) | Next::Leave => None,
+        };
+        let Some(work) = work.or_else(first) else { return };
+        let next = self.step(number, &seat, Some(Ran::new(work)), &mut since);
+        if let (Next::Run(work), Staff::Rayon(pool)) = (next, &self.staff) {
+            let crew = Arc::clone(&self);
+            pool.spawn(move || crew.turn(number, Some(work)));
+        }
+    }
+
+    /// Counts what was run, decides what comes next, and only then hands the result over: whoever has a result finds
+    /// it counted.
+    pub(super) fn step(
+        self: &Arc<Self>,
+        number: u64,
+        seat: &Arc<Seat>,
+        ran: Option<Ran>,
+        since: &mut Option<Instant>,
+    ) -> Next {
+        let mut state = self.state.lock();
+        if let Some(ran) = &ran {
+            state.running -= 1;
+            state.counts.completed += u64::from(!ran.panicked);
+            state.counts.panicked += u64::from(ran.panicked);
+        }
+        let mut orders = if state.standby.as_ref().is_some_and(|standby| standby.number == number) {
+            self.stand_by(&mut state, seat, since)
+        } else {
+            self.next(&mut state, seat, since)
+        };
+        orders.drained = state.is_drained();
+        drop(state);
+        if let Some(ran) = ran {
+            ran.publish();
+        }
+        self.carry_out(orders)
+    }
+
+    fn carry_out(self: &Arc<Self>, orders: Orders) -> Next {
+        if let Some(admitted) = orders.admitted {
+            guarded(|| admitted.wake());
+        }
+        for call in orders.calls {
+            // A thread that does not start leaves the job to the others.
+            let _ = self.answer(call);
+        }
+        if orders.drained {
+            guarded(|| self.drained.notify_waiters());
+        }
+        orders.next
+    }
+
+    fn next(&self, state: &mut State, seat: &Arc<Seat>, since: &mut Option<Instant>) -> Orders {
+        if state.threads > state.max {
+            return leave(state, seat);
+        }
+        // A sleeper that only looks at the time leaves the job to the one that was called for it: else its own time
+        // would begin anew.
+        let called = !seat.is_listed() || state.closed;
+        if let Some(work) = called.then(|| state.line.take()).flatten() {
+            *since = None;
+            return run(state, seat, work);
+        }
+        if state.closed || !self.staff.sleeps() {
+            return leave(state, seat);
+        }
+        let Some(left) = self.time_left(state, since) else { return leave(state, seat) };
+        if !seat.is_listed() {
+            seat.set_listed(true);
+            state.idle.push(Arc::clone(seat));
+        }
+        Orders::only(Next::Sleep(left))
+    }
+
+    /// The standby's turn: it takes no job before the oldest one is too old, and then brings as many threads as there
+    /// are already, as long as jobs are too old.
+    fn stand_by(&self, state: &mut State, seat: &Arc<Seat>, since: &mut Option<Instant>) -> Orders {
+        if state.threads <= state.min {
+            state.standby = None;
+            return self.next(state, seat, since);
+        }
+        if state.threads > state.max || (state.closed && state.line.len() == 0) {
+            state.standby = None;
+            return leave(state, seat);
+        }
+        let Some(oldest) = state.line.oldest() else {
+            let Some(left) = self.time_left(state, since) else {
+                state.standby = None;
+                return leave(state, seat);
+            };
+            watch(state, seat, false);
+            return Orders::only(Next::Sleep(left));
+        };
+        *since = None;
+        let now = self.clock.now();
+        let due = state.grown.map_or(oldest, |grown| grown.max(oldest)) + self.grow_after;
+        if now < due {
+            watch(state, seat, true);
+            return Orders::only(Next::Sleep(Some(due - now)));
+        }
+        self.grow(state, seat, now)
+    }
+
+    fn grow(&self, state: &mut State, seat: &Arc<Seat>, now: Instant) -> Orders {
+        let old = now.checked_sub(self.grow_after).map_or(1, |then| state.line.since(then));
+        let more = old.min(state.workers()).min(state.max - state.threads + 1);
+        state.standby = None;
+        state.grown = Some(now);
+        let Some(work) = state.line.take() else { unreachable!("the oldest job is there") };
+        let mut orders = run(state, seat, work);
+        orders.calls.extend((1..more).map(|_| Call::Hire(state.hire())));
+        if state.line.len() > 0 && state.threads < state.max {
+            orders.calls.push(Call::Hire(state.hire_standby()));
+        }
+        orders
+    }
+
+    /// How long a thread without work may sleep: for ever, up to `min`; `None` if its time is over.
+    fn time_left(&self, state: &State, since: &mut Option<Instant>) -> Option<Option<Duration>> {
+        if state.threads <= state.min {
+            *since = None;
+            return Some(None);
+        }
+        let now = self.clock.now();
+        let end = since.get_or_insert(now).checked_add(self.keep_alive);
+        let Some(end) = end else { return Some(None) };
+        (end > now).then(|| Some(end - now))
+    }
+}
+
+fn watch(state: &mut State, seat: &Arc<Seat>, armed: bool) {
+    if let Some(standby) = &mut state.standby {
+        standby.armed = armed;
+        standby.seat.get_or_insert_with(|| Arc::clone(seat));
+    }
+}
+
+fn run(state: &mut State, seat: &Arc<Seat>, work: Arc<dyn Work>) -> Orders {
+    unlist(state, seat);
+    state.running += 1;
+    let admitted = state.line.admit();
+    Orders { admitted, ..Orders::only(Next::Run(work)) }
+}
+
+/// The thread's place goes; a job that it may have been called for goes to another.
+fn leave(state: &mut State, seat: &Arc<Seat>) -> Orders {
+    let called = !seat.is_listed();
+    unlist(state, seat);
+    state.threads -= 1;
+    let mut orders = Orders::only(Next::Leave);
+    if called && state.line.len() > 0 {
+        orders.calls.push(state.call());
+    } else if state.threads <= state.min {
+        // Whoever stands by is one of the last now, and takes jobs as they come.
+        let standby = state.standby.as_ref().and_then(|standby| standby.seat.clone());
+        orders.calls.extend(standby.map(Call::Wake));
+    }
+    orders
+}
+
+fn unlist(state: &mut State, seat: &Arc<Seat>) {
+    if seat.is_listed() {
+        seat.set_listed(false);
+        state.idle.retain(|other| !Arc::ptr_eq(other, seat));
+    }
+}
