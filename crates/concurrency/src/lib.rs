@@ -22,6 +22,7 @@
 
 #[cfg(feature = "rayon")]
 pub mod executor;
+pub mod gather;
 mod limit;
 mod panicked;
 pub mod pool;
@@ -30,6 +31,7 @@ mod sync;
 
 #[cfg(feature = "rayon")]
 pub use executor::Executor;
+pub use gather::gather;
 pub use limit::{
     Limit, LimitBuilder, LimitFuture, LimitLayer, LimitService, Limited, Permit, Rejected, Stats,
 };
