@@ -20,6 +20,7 @@
 //! container leaves of its machine.
 #![forbid(unsafe_code)]
 
+pub mod balance;
 #[cfg(feature = "rayon")]
 pub mod executor;
 pub mod gather;
@@ -29,6 +30,7 @@ pub mod pool;
 mod sizing;
 mod sync;
 
+pub use balance::Balancer;
 #[cfg(feature = "rayon")]
 pub use executor::Executor;
 pub use gather::gather;

@@ -1,0 +1,387 @@
+//! Requests spread over endpoints: where the next one waits least.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use perfect21_concurrency::Balancer;
+//!
+//! async fn ask(url: &str) -> Result<String, std::io::Error> {
+//!     Ok(format!("hello from {url}"))
+//! }
+//!
+//! let servers = Balancer::new(["http://10.0.0.1", "http://10.0.0.2", "http://10.0.0.3"])?;
+//!
+//! let server = servers.pick()?;          // by hand: a guard that is told how it went
+//! match ask(server.endpoint()).await {
+//!     Ok(_) => server.success(),
+//!     Err(_) => server.failure(),
+//! }
+//!
+//! let answer = servers.run(|server| async move { ask(&server).await }).await?; // or with retries elsewhere
+//! assert!(answer.starts_with("hello"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How it picks
+//! Two endpoints are drawn, and the one that costs less is taken (*power of two choices*, Mitzenmacher 2001): its estimated
+//! latency ([peak EWMA](Policy::PeakEwma)) times the requests that would wait there, by its weight. That takes no lock and
+//! the same time for ten endpoints as for a thousand, and never sends all to the one that looks best.
+//!
+//! A failure counts as a latency, so that a server that fails fast does not look fast. One that fails too often is *ejected*
+//! for a while, no more than [a share](BalancerBuilder::max_ejected) of all; when its time is over, one request finds out
+//! whether it is well, and then it starts slowly. Where nobody is left, all are asked: no answer would be worse.
+//!
+//! # Bounds
+//! As many endpoints as are put in; about 400 bytes each. Nothing is kept of a request but its guard.
+
+mod builder;
+mod check;
+mod endpoint;
+mod estimate;
+mod health;
+mod layer;
+mod pick;
+mod retry;
+mod set;
+mod stats;
+mod target;
+mod tuning;
+mod window;
+
+pub use builder::{BalancerBuilder, Policy};
+pub use layer::{BalanceFuture, BalanceLayer, BalanceService, Balanced};
+pub use pick::Pick;
+pub use retry::{RunError, Verdict};
+pub use stats::{EndpointState, EndpointStats};
+pub use target::Target;
+
+use arc_swap::ArcSwap;
+use endpoint::Endpoint;
+use health::State;
+use parking_lot::Mutex;
+use perfect21_core::ConfigError;
+use retry::Budget;
+use set::{Set, Slot};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tuning::Tuning;
+
+/// Spreads requests over endpoints of any type: addresses, clients, services. See the [module's page](self).
+///
+/// A handle: clones share the endpoints.
+pub struct Balancer<E> {
+    inner: Arc<Inner<E>>,
+}
+
+pub(crate) struct Inner<E> {
+    name: String,
+    label: stats::Label<E>,
+    set: ArcSwap<Set<E>>,
+    /// Held while the set is changed, or an endpoint ejected: both look at all of them.
+    changing: Mutex<()>,
+    next_id: AtomicU64,
+    tuning: Tuning,
+    budget: Budget,
+    max_retries: usize,
+    /// So many are down by the health check that it is not believed.
+    check_is_off: AtomicBool,
+}
+
+/// An endpoint of one balancer, as long as that lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId(u64);
+
+/// There is no endpoint to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoEndpoint {
+    /// The balancer has none.
+    #[error("the balancer has no endpoints: insert one")]
+    Empty,
+    /// Each was tried by this request already.
+    #[error("all {endpoints} endpoints were tried")]
+    AllTried {
+        /// How many there are.
+        endpoints: usize,
+    },
+}
+
+/// How often two are drawn before all are looked at.
+const DRAWS: usize = 3;
+
+impl<E> Balancer<E> {
+    /// Over these endpoints, with the default settings.
+    ///
+    /// # Errors
+    /// None with the default settings.
+    pub fn new(endpoints: impl IntoIterator<Item = E>) -> Result<Self, ConfigError> {
+        Self::builder(endpoints).build()
+    }
+
+    /// Starts with these endpoints, of weight one.
+    pub fn builder(endpoints: impl IntoIterator<Item = E>) -> BalancerBuilder<E> {
+        BalancerBuilder::new(endpoints)
+    }
+
+    /// The endpoint for the next request. Takes no lock and does not wait.
+    ///
+    /// # Errors
+    /// If there are no endpoints.
+    pub fn pick(&self) -> Result<Pick<E>, NoEndpoint> {
+        self.pick_other(&[])
+    }
+
+    /// As [`pick`](Self::pick), but none of those that this request has tried.
+    ///
+    /// # Errors
+    /// If there are no endpoints, or all were tried.
+    pub fn pick_other(&self, tried: &[EndpointId]) -> Result<Pick<E>, NoEndpoint> {
+        let set = self.inner.set.load();
+        let (endpoint, probes) = self.inner.choose(&set, tried)?;
+        Ok(Pick::new(Arc::clone(&self.inner), Arc::clone(endpoint), probes))
+    }
+
+    /// Adds an endpoint, which starts slowly. A weight of two takes twice the requests of one.
+    ///
+    /// # Errors
+    /// If the weight is not a number above zero.
+    pub fn insert(&self, endpoint: E, weight: f64) -> Result<EndpointId, ConfigError> {
+        check_weight(weight)?;
+        let id = EndpointId(self.inner.next_id.fetch_add(1, Relaxed));
+        let tuning = &self.inner.tuning;
+        let endpoint = Arc::new(Endpoint::new(id, endpoint, tuning.now_ms().max(1), tuning));
+        self.inner.change(|slots| slots.push(Slot { endpoint, weight }));
+        Ok(id)
+    }
+
+    /// Takes an endpoint out; requests that it has go on. Says whether it was there.
+    #[allow(clippy::must_use_candidate, reason = "mostly called for what it does")]
+    pub fn remove(&self, id: EndpointId) -> bool {
+        self.inner.change(|slots| {
+            let before = slots.len();
+            slots.retain(|slot| slot.endpoint.id != id);
+            slots.len() < before
+        })
+    }
+
+    /// Gives an endpoint another weight; says whether it is there.
+    ///
+    /// # Errors
+    /// If the weight is not a number above zero.
+    pub fn set_weight(&self, id: EndpointId, weight: f64) -> Result<bool, ConfigError> {
+        check_weight(weight)?;
+        Ok(self.inner.change(|slots| {
+            let slot = slots.iter_mut().find(|slot| slot.endpoint.id == id);
+            slot.map(|slot| slot.weight = weight).is_some()
+        }))
+    }
+
+    /// Makes these the endpoints, as a look-up of names or a registry gives them: those that stay keep their weight and what
+    /// is known of them, others go, and new ones start slowly.
+    pub fn replace(&self, endpoints: impl IntoIterator<Item = E>)
+    where
+        E: PartialEq,
+    {
+        let endpoints: Vec<E> = endpoints.into_iter().collect();
+        let (tuning, next_id) = (&self.inner.tuning, &self.inner.next_id);
+        self.inner.change(|slots| {
+            slots.retain(|slot| endpoints.contains(&slot.endpoint.value));
+            for endpoint in endpoints {
+                if slots.iter().any(|slot| slot.endpoint.value == endpoint) {
+                    continue;
+                }
+                let id = EndpointId(next_id.fetch_add(1, Relaxed));
+                let endpoint = Arc::new(Endpoint::new(id, endpoint, tuning.now_ms().max(1), tuning));
+                slots.push(Slot { endpoint, weight: 1.0 });
+            }
+        });
+    }
+
+    /// How many endpoints there are, whatever their state.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.set.load().slots().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<E> Inner<E> {
+    fn choose<'a>(
+        &self,
+        set: &'a Set<E>,
+        tried: &[EndpointId],
+    ) -> Result<(&'a Arc<Endpoint<E>>, bool), NoEndpoint> {
+        match set.slots() {
+            [] => return Err(NoEndpoint::Empty),
+            [only] if tried.is_empty() => return Ok((&only.endpoint, self.probes(only))),
+            [_] => {}
+            _ => {
+                for _ in 0..DRAWS {
+                    let (first, second) = set.draw_two();
+                    if let Some(chosen) = self.cheaper(first, second, tried) {
+                        return Ok(chosen);
+                    }
+                }
+            }
+        }
+        self.look_at_all(set, tried)
+    }
+
+    /// Of two, the one that costs less, or the one that is to be probed.
+    fn cheaper<'a>(
+        &self,
+        first: &'a Slot<E>,
+        second: &'a Slot<E>,
+        tried: &[EndpointId],
+    ) -> Option<(&'a Arc<Endpoint<E>>, bool)> {
+        let usable = |slot: &Slot<E>| !tried.contains(&slot.endpoint.id);
+        for slot in [first, second] {
+            if usable(slot) && self.probes(slot) {
+                return Some((&slot.endpoint, true));
+            }
+        }
+        let usable = |slot: &Slot<E>| usable(slot) && self.is_available(slot);
+        let slot = match (usable(first), usable(second)) {
+            (true, true) => {
+                let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight, &self.tuning);
+                if cost(first) <= cost(second) { first } else { second }
+            }
+            (true, false) => first,
+            (false, true) => second,
+            (false, false) => return None,
+        };
+        Some((&slot.endpoint, false))
+    }
+
+    /// Few are available, or none: then all are.
+    #[cold]
+    fn look_at_all<'a>(
+        &self,
+        set: &'a Set<E>,
+        tried: &[EndpointId],
+    ) -> Result<(&'a Arc<Endpoint<E>>, bool), NoEndpoint> {
+        let untried = || set.slots().iter().filter(|slot| !tried.contains(&slot.endpoint.id));
+        if let Some(slot) = untried().find(|slot| self.probes(slot)) {
+            return Ok((&slot.endpoint, true));
+        }
+        let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight, &self.tuning);
+        let available = untried().filter(|slot| self.is_available(slot));
+        let cheapest = available.min_by(|first, second| cost(first).total_cmp(&cost(second)));
+        // Nobody knows better than chance.
+        let chosen = cheapest.or_else(|| fastrand::choice(untried().collect::<Vec<_>>()));
+        let chosen = chosen.ok_or(NoEndpoint::AllTried { endpoints: set.slots().len() })?;
+        Ok((&chosen.endpoint, false))
+    }
+
+    /// Whether its time is over, and this is the one request that finds out.
+    fn probes(&self, slot: &Slot<E>) -> bool {
+        let health = &slot.endpoint.health;
+        matches!(health.state(), State::Ejected { .. }) && health.probe(self.tuning.now_ms())
+    }
+
+    fn is_available(&self, slot: &Slot<E>) -> bool {
+        let health = &slot.endpoint.health;
+        matches!(health.state(), State::Available { .. })
+            && (!health.is_down() || self.check_is_off.load(Relaxed))
+    }
+
+    fn probed(&self, endpoint: &Endpoint<E>, success: Option<bool>) {
+        let Tuning { first_ejection_ms, max_ejection_ms, .. } = self.tuning;
+        endpoint.health.probed(success, self.tuning.now_ms(), first_ejection_ms, max_ejection_ms);
+    }
+
+    /// Takes an endpoint out for a while, unless so many are out already.
+    #[cold]
+    fn eject(&self, endpoint: &Endpoint<E>, until: Option<Duration>) {
+        let _changing = self.changing.lock();
+        let set = self.set.load();
+        let is_out = |slot: &&Slot<E>| !matches!(slot.endpoint.health.state(), State::Available { .. });
+        let others = set.slots().iter().filter(|slot| slot.endpoint.id != endpoint.id);
+        if others.filter(is_out).count() >= self.tuning.may_be_out(set.slots().len()) {
+            return;
+        }
+        let Tuning { first_ejection_ms, max_ejection_ms, .. } = self.tuning;
+        let now = self.tuning.now_ms();
+        let ejected = match until {
+            None => endpoint.health.eject(now, first_ejection_ms, max_ejection_ms),
+            Some(after) => {
+                let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                endpoint.health.eject_until(now.saturating_add(after))
+            }
+        };
+        endpoint.counts.ejections.fetch_add(u64::from(ejected), Relaxed);
+    }
+
+    /// From time to time, what was not asked lately sinks to what the others take.
+    fn forget(&self, now: u64) {
+        if let Some(since) = self.tuning.forgets(now) {
+            self.forget_all(now, since);
+        }
+    }
+
+    #[cold]
+    #[allow(clippy::cast_precision_loss, reason = "a number of endpoints")]
+    fn forget_all(&self, now: u64, since: u64) {
+        let set = self.set.load();
+        let available = || set.slots().iter().filter(|slot| self.is_available(slot));
+        // What failures count as says nothing of how long answers take.
+        let well = available().filter(|slot| slot.endpoint.does_well());
+        let mut estimates: Vec<f64> = well.map(|slot| slot.endpoint.estimate.nanos()).collect();
+        if !estimates.is_empty() {
+            // The middle one: a single endpoint that is slow must not move what is taken for usual.
+            let middle = (estimates.len() - 1) / 2;
+            let usual = *estimates.select_nth_unstable_by(middle, f64::total_cmp).1;
+            self.tuning.usual.store(usual.to_bits(), Relaxed);
+        }
+        // Below what is usual, or a service with little to do would never ask the slower ones again.
+        let sinks_to = self.tuning.usual() / 2.0;
+        for slot in available() {
+            slot.endpoint.estimate.forget(sinks_to, now, since, self.tuning.decay_ns);
+        }
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Vec<Slot<E>>) -> R) -> R {
+        let changing = self.changing.lock();
+        let mut slots = self.set.load().slots().to_vec();
+        let result = change(&mut slots);
+        let old = self.set.swap(Arc::new(Set::new(slots)));
+        // What goes may be the last of an endpoint, whose destructor is not ours.
+        drop(changing);
+        drop(old);
+        result
+    }
+}
+
+fn check_weight(weight: f64) -> Result<(), ConfigError> {
+    if weight > 0.0 && weight.is_finite() {
+        return Ok(());
+    }
+    Err(ConfigError::new("weight", weight, "must be a number above zero"))
+}
+
+impl<E> Clone for Balancer<E> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<E> fmt::Debug for Balancer<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Balancer")
+            .field("name", &self.inner.name)
+            .field("endpoints", &self.len())
+            .finish_non_exhaustive()
+    }
+}
