@@ -1,11 +1,23 @@
 //! Our operations alone, on one thread, by criterion, in CPU time.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use perfect21_bench_concurrency::limit;
+use perfect21_bench_concurrency::{
+    balance,
+    gather::{self, Item},
+    limit,
+};
 use perfect21_bench_support::thread_cpu;
 
 fn ops(criterion: &mut Criterion) {
-    let ops = [("limit, try_acquire", limit::try_acquire())];
+    let ops = [
+        ("limit, try_acquire", limit::try_acquire()),
+        ("gather, ready", gather::here(Item::Ready)),
+        ("gather, yielding", gather::here(Item::Yields)),
+        ("gather, spawned, ready", gather::spawned(Item::Ready)),
+        ("gather, spawned, yielding", gather::spawned(Item::Yields)),
+        ("pick, 10 endpoints", balance::pick(10)),
+        ("pick, 1000 endpoints", balance::pick(1000)),
+    ];
     for (name, op) in ops {
         let mut work = op.on_this_thread();
         criterion.bench_function(name, |bencher| {

@@ -2,4 +2,7 @@
 //! `versus` beside the peers.
 #![forbid(unsafe_code)]
 
+pub mod balance;
+pub mod gather;
 pub mod limit;
+pub mod simulation;

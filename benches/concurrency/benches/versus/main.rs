@@ -1,5 +1,7 @@
 //! Ours beside the peers: `cargo bench -p perfect21-bench-concurrency --bench versus -- [--quick] [--check]`.
 
+mod balance;
+mod gather;
 mod limit;
 
 use std::process::ExitCode;
@@ -7,5 +9,6 @@ use std::process::ExitCode;
 use perfect21_bench_support::versus;
 
 fn main() -> ExitCode {
-    versus(include_str!("../../targets.toml"), &limit::cases())
+    let cases: Vec<_> = [limit::cases(), gather::cases(), balance::cases()].into_iter().flatten().collect();
+    versus(include_str!("../../targets.toml"), &cases)
 }
