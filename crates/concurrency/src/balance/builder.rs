@@ -179,13 +179,14 @@ impl<E> BalancerBuilder<E> {
             usual: AtomicU64::new(nanos(FIRST_ESTIMATE).to_bits()),
             forgot_at: AtomicU64::new(0),
         };
-        let slots = self.endpoints.into_iter().zip(0..).map(|(endpoint, id)| Slot {
-            endpoint: Arc::new(Endpoint::new(EndpointId(id), endpoint, 0, &tuning)),
-            weight: 1.0,
-        });
-        let slots: Vec<_> = slots.collect();
-        Ok(Balancer {
-            inner: Arc::new(Inner {
+        let (tuning, endpoints) = (Arc::new(tuning), self.endpoints);
+        let inner = Arc::new_cyclic(|home| {
+            let slots = endpoints.into_iter().zip(0..).map(|(endpoint, id)| Slot {
+                endpoint: Arc::new(Endpoint::new(EndpointId(id), endpoint, 0, &tuning, home)),
+                weight: 1.0,
+            });
+            let slots: Vec<_> = slots.collect();
+            Inner {
                 name: self.name,
                 label: self.label,
                 next_id: AtomicU64::new(slots.len() as u64),
@@ -194,9 +195,10 @@ impl<E> BalancerBuilder<E> {
                 budget: Budget::new(self.retry_budget.0, self.retry_budget.1),
                 max_retries: self.max_retries,
                 check_is_off: AtomicBool::new(false),
-                tuning,
-            }),
-        })
+                tuning: Arc::clone(&tuning),
+            }
+        });
+        Ok(Balancer { inner })
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -77,7 +77,7 @@ impl<E: Send + Sync + 'static> Balancer<E> {
             *failed = if *well { 0 } else { failed.saturating_add(1) };
             let health = &target.endpoint().health;
             if *well && health.is_down() {
-                target.endpoint().recovered(tuning.now(), tuning);
+                target.endpoint().recovered(tuning.now());
                 health.start(tuning.now_ms());
             }
             health.set_down(*failed >= DOWN_AFTER);

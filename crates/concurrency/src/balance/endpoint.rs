@@ -1,49 +1,59 @@
 use super::{
-    EndpointId, Policy,
+    EndpointId, Inner, Policy,
+    calls::Calls,
     estimate::Estimate,
     health::{Health, State},
     tuning::Tuning,
     window::Window,
 };
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+};
 
 /// An endpoint and what is known of it.
 pub(super) struct Endpoint<E> {
     pub(super) id: EndpointId,
     pub(super) value: E,
-    pub(super) in_flight: AtomicU32,
+    pub(super) tuning: Arc<Tuning>,
+    /// Its balancer, for what concerns all endpoints.
+    pub(super) home: Weak<Inner<E>>,
+    pub(super) calls: Calls,
     pub(super) estimate: Estimate,
     pub(super) health: Health,
     window: Window,
     failures_in_a_row: AtomicU32,
-    pub(super) counts: Counts,
-}
-
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) picks: AtomicU64,
-    pub(super) successes: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) ejections: AtomicU64,
 }
 
 impl<E> Endpoint<E> {
-    pub(super) fn new(id: EndpointId, value: E, since: u64, tuning: &Tuning) -> Self {
+    pub(super) fn new(
+        id: EndpointId,
+        value: E,
+        since: u64,
+        tuning: &Arc<Tuning>,
+        home: &Weak<Inner<E>>,
+    ) -> Self {
         Self {
             id,
             value,
-            in_flight: AtomicU32::new(0),
+            tuning: Arc::clone(tuning),
+            home: Weak::clone(home),
+            calls: Calls::default(),
             estimate: Estimate::new(tuning.usual(), tuning.now()),
             health: Health::new(since),
             window: Window::new(tuning.window_ns),
             failures_in_a_row: AtomicU32::new(0),
-            counts: Counts::default(),
+            failures: AtomicU64::new(0),
+            ejections: AtomicU64::new(0),
         }
     }
 
     /// What one more request would cost here.
-    pub(super) fn cost(&self, weight: f64, tuning: &Tuning) -> f64 {
-        let waits = f64::from(self.in_flight.load(Relaxed)) + 1.0;
+    pub(super) fn cost(&self, weight: f64) -> f64 {
+        let tuning = &*self.tuning;
+        let waits = f64::from(self.calls.in_flight()) + 1.0;
         let latency = match tuning.policy {
             Policy::PeakEwma => self.estimate.nanos(),
             Policy::LeastInFlight => 1.0,
@@ -67,8 +77,8 @@ impl<E> Endpoint<E> {
     }
 
     /// A request went well, and took so long.
-    pub(super) fn succeeded(&self, took: f64, now: u64, tuning: &Tuning) {
-        self.counts.successes.fetch_add(1, Relaxed);
+    pub(super) fn succeeded(&self, took: f64, now: u64) {
+        let tuning = &*self.tuning;
         self.estimate.observe(took, now, tuning.decay_ns);
         self.window.count(true, now);
         if self.failures_in_a_row.load(Relaxed) != 0 {
@@ -77,8 +87,9 @@ impl<E> Endpoint<E> {
     }
 
     /// A request failed. Says whether that is once too often.
-    pub(super) fn failed(&self, took: f64, now: u64, tuning: &Tuning) -> bool {
-        self.counts.failures.fetch_add(1, Relaxed);
+    pub(super) fn failed(&self, took: f64, now: u64) -> bool {
+        let tuning = &*self.tuning;
+        self.failures.fetch_add(1, Relaxed);
         let penalty = tuning.failure_ns.max(10.0 * tuning.usual()).max(took);
         self.estimate.at_least(penalty, now);
         self.window.count(false, now);
@@ -92,8 +103,24 @@ impl<E> Endpoint<E> {
         self.failures_in_a_row.load(Relaxed) == 0
     }
 
+    /// How its probe went.
+    pub(super) fn probed(&self, success: Option<bool>) {
+        let Tuning { first_ejection_ms, max_ejection_ms, .. } = *self.tuning;
+        self.health.probed(success, self.tuning.now_ms(), first_ejection_ms, max_ejection_ms);
+    }
+
+    /// From time to time, what was not asked lately sinks to what the others take.
+    pub(super) fn forget_all(&self, now: u64) {
+        if let Some(since) = self.tuning.forgets(now)
+            && let Some(inner) = self.home.upgrade()
+        {
+            inner.forget_all(now, since);
+        }
+    }
+
     /// It answers again: what was before counts no more.
-    pub(super) fn recovered(&self, now: u64, tuning: &Tuning) {
+    pub(super) fn recovered(&self, now: u64) {
+        let tuning = &*self.tuning;
         self.window.clear();
         self.failures_in_a_row.store(0, Relaxed);
         self.estimate.set(tuning.usual(), now);

@@ -25,7 +25,8 @@ impl Estimate {
 
     /// An answer, or a failure that counts as one, took so long.
     pub(super) fn observe(&self, took: f64, now: u64, decay: f64) {
-        let since = now.saturating_sub(self.at.swap(now, Relaxed));
+        let since = now.saturating_sub(self.at.load(Relaxed));
+        self.at.store(now, Relaxed);
         let old = self.nanos();
         let new = if took >= old {
             took
@@ -63,7 +64,9 @@ impl Estimate {
 
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a process's life")]
 fn keeps(since: u64, decay: f64) -> f64 {
-    (-(since as f64) / decay).exp()
+    let share = since as f64 / decay;
+    // Of a thousandth and less, where a busy endpoint is, the first two terms are right to six digits.
+    if share < 0.001 { 1.0 - share } else { (-share).exp() }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a latency")]

@@ -36,6 +36,7 @@
 //! As many endpoints as are put in; about 400 bytes each. Nothing is kept of a request but its guard.
 
 mod builder;
+mod calls;
 mod check;
 mod endpoint;
 mod estimate;
@@ -87,7 +88,7 @@ pub(crate) struct Inner<E> {
     /// Held while the set is changed, or an endpoint ejected: both look at all of them.
     changing: Mutex<()>,
     next_id: AtomicU64,
-    tuning: Tuning,
+    tuning: Arc<Tuning>,
     budget: Budget,
     max_retries: usize,
     /// So many are down by the health check that it is not believed.
@@ -145,7 +146,7 @@ impl<E> Balancer<E> {
     pub fn pick_other(&self, tried: &[EndpointId]) -> Result<Pick<E>, NoEndpoint> {
         let set = self.inner.set.load();
         let (endpoint, probes) = self.inner.choose(&set, tried)?;
-        Ok(Pick::new(Arc::clone(&self.inner), Arc::clone(endpoint), probes))
+        Ok(Pick::new(Arc::clone(endpoint), probes))
     }
 
     /// Adds an endpoint, which starts slowly. A weight of two takes twice the requests of one.
@@ -155,8 +156,8 @@ impl<E> Balancer<E> {
     pub fn insert(&self, endpoint: E, weight: f64) -> Result<EndpointId, ConfigError> {
         check_weight(weight)?;
         let id = EndpointId(self.inner.next_id.fetch_add(1, Relaxed));
-        let tuning = &self.inner.tuning;
-        let endpoint = Arc::new(Endpoint::new(id, endpoint, tuning.now_ms().max(1), tuning));
+        let (tuning, home) = (&self.inner.tuning, Arc::downgrade(&self.inner));
+        let endpoint = Arc::new(Endpoint::new(id, endpoint, tuning.now_ms().max(1), tuning, &home));
         self.inner.change(|slots| slots.push(Slot { endpoint, weight }));
         Ok(id)
     }
@@ -191,6 +192,7 @@ impl<E> Balancer<E> {
     {
         let endpoints: Vec<E> = endpoints.into_iter().collect();
         let (tuning, next_id) = (&self.inner.tuning, &self.inner.next_id);
+        let home = Arc::downgrade(&self.inner);
         self.inner.change(|slots| {
             slots.retain(|slot| endpoints.contains(&slot.endpoint.value));
             for endpoint in endpoints {
@@ -198,7 +200,7 @@ impl<E> Balancer<E> {
                     continue;
                 }
                 let id = EndpointId(next_id.fetch_add(1, Relaxed));
-                let endpoint = Arc::new(Endpoint::new(id, endpoint, tuning.now_ms().max(1), tuning));
+                let endpoint = Arc::new(Endpoint::new(id, endpoint, tuning.now_ms().max(1), tuning, &home));
                 slots.push(Slot { endpoint, weight: 1.0 });
             }
         });
@@ -255,7 +257,7 @@ impl<E> Inner<E> {
         let usable = |slot: &Slot<E>| usable(slot) && self.is_available(slot);
         let slot = match (usable(first), usable(second)) {
             (true, true) => {
-                let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight, &self.tuning);
+                let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight);
                 if cost(first) <= cost(second) { first } else { second }
             }
             (true, false) => first,
@@ -276,7 +278,7 @@ impl<E> Inner<E> {
         if let Some(slot) = untried().find(|slot| self.probes(slot)) {
             return Ok((&slot.endpoint, true));
         }
-        let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight, &self.tuning);
+        let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight);
         let available = untried().filter(|slot| self.is_available(slot));
         let cheapest = available.min_by(|first, second| cost(first).total_cmp(&cost(second)));
         // Nobody knows better than chance.
@@ -297,11 +299,6 @@ impl<E> Inner<E> {
             && (!health.is_down() || self.check_is_off.load(Relaxed))
     }
 
-    fn probed(&self, endpoint: &Endpoint<E>, success: Option<bool>) {
-        let Tuning { first_ejection_ms, max_ejection_ms, .. } = self.tuning;
-        endpoint.health.probed(success, self.tuning.now_ms(), first_ejection_ms, max_ejection_ms);
-    }
-
     /// Takes an endpoint out for a while, unless so many are out already.
     #[cold]
     fn eject(&self, endpoint: &Endpoint<E>, until: Option<Duration>) {
@@ -312,7 +309,7 @@ impl<E> Inner<E> {
         if others.filter(is_out).count() >= self.tuning.may_be_out(set.slots().len()) {
             return;
         }
-        let Tuning { first_ejection_ms, max_ejection_ms, .. } = self.tuning;
+        let Tuning { first_ejection_ms, max_ejection_ms, .. } = *self.tuning;
         let now = self.tuning.now_ms();
         let ejected = match until {
             None => endpoint.health.eject(now, first_ejection_ms, max_ejection_ms),
@@ -321,18 +318,10 @@ impl<E> Inner<E> {
                 endpoint.health.eject_until(now.saturating_add(after))
             }
         };
-        endpoint.counts.ejections.fetch_add(u64::from(ejected), Relaxed);
-    }
-
-    /// From time to time, what was not asked lately sinks to what the others take.
-    fn forget(&self, now: u64) {
-        if let Some(since) = self.tuning.forgets(now) {
-            self.forget_all(now, since);
-        }
+        endpoint.ejections.fetch_add(u64::from(ejected), Relaxed);
     }
 
     #[cold]
-    #[allow(clippy::cast_precision_loss, reason = "a number of endpoints")]
     fn forget_all(&self, now: u64, since: u64) {
         let set = self.set.load();
         let available = || set.slots().iter().filter(|slot| self.is_available(slot));

@@ -1,10 +1,5 @@
-use super::{EndpointId, Inner, Target, endpoint::Endpoint};
-use std::{
-    fmt,
-    ops::Deref,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use super::{EndpointId, Target, endpoint::Endpoint};
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
 /// An endpoint for one request; it counts as in flight while this lives.
 ///
@@ -12,7 +7,6 @@ use std::{
 /// and it is neither a success nor a failure.
 #[must_use = "dropped, the request counts as given up"]
 pub struct Pick<E> {
-    inner: Arc<Inner<E>>,
     endpoint: Arc<Endpoint<E>>,
     began: u64,
     probes: bool,
@@ -20,11 +14,10 @@ pub struct Pick<E> {
 }
 
 impl<E> Pick<E> {
-    pub(super) fn new(inner: Arc<Inner<E>>, endpoint: Arc<Endpoint<E>>, probes: bool) -> Self {
-        endpoint.in_flight.fetch_add(1, Relaxed);
-        endpoint.counts.picks.fetch_add(1, Relaxed);
-        let began = inner.tuning.now();
-        Self { inner, endpoint, began, probes, told: false }
+    pub(super) fn new(endpoint: Arc<Endpoint<E>>, probes: bool) -> Self {
+        endpoint.calls.begin();
+        let began = endpoint.tuning.now();
+        Self { endpoint, began, probes, told: false }
     }
 
     /// Which endpoint it is.
@@ -46,27 +39,26 @@ impl<E> Pick<E> {
     /// It answered, as it should.
     pub fn success(mut self) {
         self.told = true;
-        let (tuning, now) = (&self.inner.tuning, self.inner.tuning.now());
-        let took = since(self.began, now);
+        let (endpoint, now) = (&*self.endpoint, self.endpoint.tuning.now());
         if self.probes {
-            self.inner.probed(&self.endpoint, Some(true));
-            self.endpoint.recovered(now, tuning);
+            endpoint.probed(Some(true));
+            endpoint.recovered(now);
         }
-        self.endpoint.succeeded(took, now, tuning);
-        self.inner.forget(now);
+        endpoint.succeeded(since(self.began, now), now);
+        endpoint.forget_all(now);
     }
 
     /// It failed, or was not there: it counts as slow for a while, and is ejected where that happens too often.
     pub fn failure(mut self) {
         self.told = true;
-        let (tuning, now) = (&self.inner.tuning, self.inner.tuning.now());
-        let too_bad = self.endpoint.failed(since(self.began, now), now, tuning);
+        let (endpoint, now) = (&*self.endpoint, self.endpoint.tuning.now());
+        let too_bad = endpoint.failed(since(self.began, now), now);
         if self.probes {
-            self.inner.probed(&self.endpoint, Some(false));
-        } else if too_bad {
-            self.inner.eject(&self.endpoint, None);
+            endpoint.probed(Some(false));
+        } else if too_bad && let Some(inner) = endpoint.home.upgrade() {
+            inner.eject(endpoint, None);
         }
-        self.inner.forget(now);
+        endpoint.forget_all(now);
     }
 
     /// It asks to be left alone, as an answer 429 or 503 does: out for that long (`Retry-After`, at most 300 s), if not
@@ -74,12 +66,14 @@ impl<E> Pick<E> {
     pub fn overloaded(mut self, retry_after: Option<Duration>) {
         let Some(after) = retry_after else { return self.failure() };
         self.told = true;
-        let (tuning, now) = (&self.inner.tuning, self.inner.tuning.now());
-        self.endpoint.failed(since(self.began, now), now, tuning);
+        let (endpoint, now) = (&*self.endpoint, self.endpoint.tuning.now());
+        endpoint.failed(since(self.began, now), now);
         if self.probes {
-            self.inner.probed(&self.endpoint, Some(false));
+            endpoint.probed(Some(false));
         }
-        self.inner.eject(&self.endpoint, Some(after.min(MAX_RETRY_AFTER)));
+        if let Some(inner) = endpoint.home.upgrade() {
+            inner.eject(endpoint, Some(after.min(MAX_RETRY_AFTER)));
+        }
     }
 
     /// It says nothing of the endpoint: a request that the caller gave up or got wrong. The same as dropping it.
@@ -98,14 +92,16 @@ fn since(began: u64, now: u64) -> f64 {
 
 impl<E> Drop for Pick<E> {
     fn drop(&mut self) {
-        self.endpoint.in_flight.fetch_sub(1, Relaxed);
+        let endpoint = &*self.endpoint;
         if self.told {
+            endpoint.calls.end();
             return;
         }
-        let now = self.inner.tuning.now();
-        self.endpoint.estimate.at_least(since(self.began, now), now);
+        endpoint.calls.give_up();
+        let now = endpoint.tuning.now();
+        endpoint.estimate.at_least(since(self.began, now), now);
         if self.probes {
-            self.inner.probed(&self.endpoint, None);
+            endpoint.probed(None);
         }
     }
 }

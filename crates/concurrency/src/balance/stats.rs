@@ -27,6 +27,8 @@ pub struct EndpointStats {
     pub successes: u64,
     /// Those that failed.
     pub failures: u64,
+    /// Those that were given up.
+    pub given_up: u64,
     /// How often it was ejected, not counting failed probes.
     pub ejections: u64,
 }
@@ -58,17 +60,20 @@ impl<E> Balancer<E> {
                 State::Available { .. } if endpoint.health.is_down() => EndpointState::Down,
                 State::Available { .. } => EndpointState::Available,
             };
+            let (failures, (over, given_up)) = (endpoint.failures.load(Relaxed), endpoint.calls.over());
+            let in_flight = u64::from(endpoint.calls.in_flight());
             EndpointStats {
                 id: endpoint.id,
                 label: (self.inner.label)(endpoint.id, &endpoint.value),
                 weight: slot.weight,
                 state,
-                in_flight: endpoint.in_flight.load(Relaxed).into(),
+                in_flight,
                 latency: Duration::from_secs_f64(endpoint.estimate.nanos() / 1e9),
-                picks: endpoint.counts.picks.load(Relaxed),
-                successes: endpoint.counts.successes.load(Relaxed),
-                failures: endpoint.counts.failures.load(Relaxed),
-                ejections: endpoint.counts.ejections.load(Relaxed),
+                picks: over + in_flight,
+                successes: over.saturating_sub(failures + given_up),
+                failures,
+                given_up,
+                ejections: endpoint.ejections.load(Relaxed),
             }
         });
         stats.collect()
@@ -92,9 +97,8 @@ impl<E: Send + Sync> Observe for Balancer<E> {
         for stats in self.stats() {
             let labels = [("balancer", &*self.inner.name), ("endpoint", &*stats.label)];
             let [balancer, endpoint] = labels;
-            let rest = stats.picks.saturating_sub(stats.successes + stats.failures + stats.in_flight);
             for (result, total) in
-                [("success", stats.successes), ("failure", stats.failures), ("given_up", rest)]
+                [("success", stats.successes), ("failure", stats.failures), ("given_up", stats.given_up)]
             {
                 visitor.counter(&REQUESTS, &[balancer, endpoint, ("result", result)], total);
             }
