@@ -11,10 +11,28 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("gather, ready", 1, ours::here(Item::Ready), "buffer_unordered", unordered(Item::Ready)),
         Case::new("gather, ready", 1, ours::here(Item::Ready), "buffered", ordered(Item::Ready)),
-        Case::new("gather, yielding", 1, ours::here(Item::Yields), "buffer_unordered", unordered(Item::Yields)),
+        Case::new(
+            "gather, yielding",
+            1,
+            ours::here(Item::Yields),
+            "buffer_unordered",
+            unordered(Item::Yields),
+        ),
         Case::new("gather, yielding", 1, ours::here(Item::Yields), "buffered", ordered(Item::Yields)),
-        Case::new("gather, spawned, ready", 1, ours::spawned(Item::Ready), "capped JoinSet", tasks(Item::Ready)),
-        Case::new("gather, spawned, yielding", 1, ours::spawned(Item::Yields), "capped JoinSet", tasks(Item::Yields)),
+        Case::new(
+            "gather, spawned, ready",
+            1,
+            ours::spawned(Item::Ready),
+            "capped JoinSet",
+            tasks(Item::Ready),
+        ),
+        Case::new(
+            "gather, spawned, yielding",
+            1,
+            ours::spawned(Item::Yields),
+            "capped JoinSet",
+            tasks(Item::Yields),
+        ),
     ]
 }
 

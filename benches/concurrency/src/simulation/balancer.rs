@@ -174,7 +174,9 @@ impl Run {
         self.at(self.now + pause, Event::Arrival);
 
         let (server, pick) = match self.spread {
-            Spread::RoundRobin => (self.record.seconds.iter().map(|(_, all)| *all).sum::<u64>() as usize % SERVERS, None),
+            Spread::RoundRobin => {
+                (self.record.seconds.iter().map(|(_, all)| *all).sum::<u64>() as usize % SERVERS, None)
+            }
             Spread::Ours(_) => {
                 let pick = self.balancer.pick().expect("there are endpoints");
                 (*pick, Some(pick))
