@@ -20,6 +20,7 @@
 //! container leaves of its machine.
 #![forbid(unsafe_code)]
 
+pub mod batch;
 #[cfg(feature = "rayon")]
 pub mod executor;
 mod limit;
@@ -28,6 +29,7 @@ pub mod pool;
 mod sizing;
 mod sync;
 
+pub use batch::Batcher;
 #[cfg(feature = "rayon")]
 pub use executor::Executor;
 pub use limit::{
