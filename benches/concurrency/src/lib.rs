@@ -2,4 +2,6 @@
 //! `versus` beside the peers.
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod limit;
+pub mod pool;
