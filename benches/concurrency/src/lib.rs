@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 pub mod balance;
+pub mod batch;
 pub mod gather;
 pub mod limit;
+pub mod pool;
 pub mod simulation;

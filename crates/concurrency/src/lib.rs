@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod balance;
+pub mod batch;
 #[cfg(feature = "rayon")]
 pub mod executor;
 pub mod gather;
@@ -31,6 +32,7 @@ mod sizing;
 mod sync;
 
 pub use balance::Balancer;
+pub use batch::Batcher;
 #[cfg(feature = "rayon")]
 pub use executor::Executor;
 pub use gather::gather;

@@ -40,7 +40,7 @@ pub use spawned::{Spawned, SpawnedOrdered};
 
 use crate::Panicked;
 use futures_buffered::FuturesUnorderedBounded;
-use futures_core::Stream;
+use futures_util::Stream;
 use guard::Guarded;
 use perfect21_core::ConfigError;
 use std::{fmt, future::poll_fn, ops::ControlFlow, pin::pin, task::Poll};

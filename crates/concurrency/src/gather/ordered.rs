@@ -1,7 +1,7 @@
 use super::guard::Guarded;
 use crate::Panicked;
 use futures_buffered::FuturesOrderedBounded;
-use futures_core::Stream;
+use futures_util::Stream;
 use std::{
     fmt,
     pin::Pin,

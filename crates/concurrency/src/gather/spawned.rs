@@ -1,6 +1,6 @@
 use super::{GatherError, Results, flatten, guard::Guarded, ordered::Ordered};
 use crate::Panicked;
-use futures_core::Stream;
+use futures_util::Stream;
 use parking_lot::Mutex;
 use std::{
     fmt,
