@@ -20,14 +20,16 @@
 //! container leaves of its machine.
 #![forbid(unsafe_code)]
 
-mod limit;
+pub mod limit;
 mod sizing;
+mod sync;
 
 pub use limit::{
-    Limit, LimitBuilder, LimitFuture, LimitLayer, LimitService, Limited, Permit, Rejected, Stats,
+    Algorithm, Change, Limit, LimitBuilder, LimitLayer, Limited, Outcome, OwnedPermit, Permit, Priority,
+    Rejected, Stats, Window,
 };
 pub use sizing::Sizing;
 
 /// Floor-0 items in this crate's signatures.
-pub use perfect21_core::{ConfigError, Observe};
+pub use perfect21_core::{Clock, ConfigError, ManualClock, Observe};
 pub use perfect21_host::Limits;
