@@ -1,0 +1,3 @@
+//! How the parts behave, on simulated time with fixed seeds.
+
+pub mod limiter;
