@@ -16,7 +16,7 @@ use server::{Phase, Server};
 use std::time::Duration;
 
 /// The seeds of all runs.
-pub const SEEDS: [u64; 3] = [21, 42, 84];
+pub const SEEDS: [u64; 5] = [21, 42, 63, 84, 105];
 
 const BASE: Phase = Phase { seconds: 60, offered: 8000.0, workers: 40, service: 0.01 };
 
@@ -56,6 +56,16 @@ impl Scenario {
         }
     }
 
+    /// What is wanted of a limit, in words.
+    #[must_use]
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Moderate => "goodput at least 94 %, drift at most 10 %",
+            Self::Idle => "nobody refused, the limit at most 3 times the peak in flight",
+            _ => "goodput at least 97 %, p50 at most 1.3, converged in 5 s, worst second at least 88 %",
+        }
+    }
+
     fn phases(self) -> Vec<Phase> {
         let last = Phase { seconds: 120, ..BASE };
         match self {
@@ -75,7 +85,7 @@ impl Scenario {
 pub enum Kind {
     /// 40, as many as there are workers at first.
     Fixed,
-    /// [`Aimd`] with a ceiling of twice the mean service time at first, 20 ms.
+    /// [`Aimd`] with a ceiling of 50 ms, five times the mean service time at first.
     Aimd,
     /// [`Vegas`].
     Vegas,
@@ -89,11 +99,23 @@ impl Kind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Fixed, Self::Aimd, Self::Vegas, Self::Gradient2, Self::Elastic];
 
+    /// As the table prints it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed, 40",
+            Self::Aimd => "AIMD, ceiling 50 ms",
+            Self::Vegas => "Vegas",
+            Self::Gradient2 => "Gradient2",
+            Self::Elastic => "**Elastic**",
+        }
+    }
+
     fn builder(self) -> LimitBuilder {
         let start = Limit::builder(20);
         match self {
             Self::Fixed => Limit::builder(40).algorithm(Fixed),
-            Self::Aimd => start.algorithm(Aimd::new()).ceiling(Duration::from_millis(20)),
+            Self::Aimd => start.algorithm(Aimd::new()).ceiling(Duration::from_millis(50)),
             Self::Vegas => start.algorithm(Vegas::new()),
             Self::Gradient2 => start.algorithm(Gradient2::new()),
             Self::Elastic => start.algorithm(Elastic::new()),
@@ -101,7 +123,7 @@ impl Kind {
     }
 }
 
-/// What came of it.
+/// What came of it: of one run, or the mean of several.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Figures {
@@ -109,8 +131,8 @@ pub struct Figures {
     pub goodput: f64,
     /// The median latency, by that of a server without load.
     pub p50: f64,
-    /// Seconds from the last change until five good seconds began.
-    pub converged: Option<f64>,
+    /// Seconds from the last change until five good seconds began; infinite where they never did.
+    pub converged: f64,
     /// The worst second, as goodput.
     pub worst_second: f64,
     /// The mean limit.
@@ -120,7 +142,38 @@ pub struct Figures {
     /// The mean limit by the most that was in flight.
     pub over_peak: f64,
     /// How many calls were refused.
-    pub rejected: u64,
+    pub rejected: f64,
+}
+
+/// The figures of all seeds.
+#[derive(Debug, Clone)]
+#[allow(clippy::exhaustive_structs, reason = "a table's row")]
+pub struct Runs(pub Vec<Figures>);
+
+impl Runs {
+    /// Runs it with all [`SEEDS`].
+    #[must_use]
+    pub fn of(kind: Kind, scenario: Scenario) -> Self {
+        Self(SEEDS.iter().map(|seed| run(kind, scenario, *seed)).collect())
+    }
+
+    /// The mean of a figure.
+    #[must_use]
+    pub fn mean(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
+        self.0.iter().map(figure).sum::<f64>() / self.0.len() as f64
+    }
+
+    /// The lowest of a figure.
+    #[must_use]
+    pub fn lowest(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
+        self.0.iter().map(figure).fold(f64::INFINITY, f64::min)
+    }
+
+    /// The highest of a figure.
+    #[must_use]
+    pub fn highest(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
+        self.0.iter().map(figure).fold(0.0, f64::max)
+    }
 }
 
 /// Lets it happen.
@@ -142,11 +195,11 @@ pub fn run(kind: Kind, scenario: Scenario, seed: u64) -> Figures {
     Figures {
         goodput: record.throughput() / possible,
         p50: record.median() / (phase.service * (0.5 + 0.5 * std::f64::consts::LN_2)),
-        converged: record.converged(possible, 2.0 * phase.service),
+        converged: record.converged(possible, 2.0 * phase.service).unwrap_or(f64::INFINITY),
         worst_second: record.worst_second() / possible,
         limit: record.mean_limit(),
         drift: record.drift(),
         over_peak: record.mean_limit() / record.peak() as f64,
-        rejected: record.rejected(),
+        rejected: record.rejected() as f64,
     }
 }

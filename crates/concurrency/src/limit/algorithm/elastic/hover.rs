@@ -6,7 +6,7 @@ const TARGET: f64 = 0.1;
 const SWING: f64 = 0.08;
 /// The information of a comparison that moves the limit by as much as the elasticity is off: calls by the square of how far
 /// the limits are apart, since that is what its variance goes by.
-const INFORMATION: f64 = 100.0;
+const INFORMATION: f64 = 150.0;
 /// The most and least that a comparison counts for.
 const GAIN: std::ops::RangeInclusive<f64> = 0.005..=0.3;
 /// How much of the mean a comparison is, and of the latency a window.
@@ -16,7 +16,7 @@ const LOW: (f64, u32) = (0.02, 30);
 /// And one above it that it is far below.
 const HIGH: (f64, u32) = (0.7, 5);
 /// The logarithm of a latency this far from its mean is a change, after so many windows on end.
-const JUMP: (f64, u32) = (0.4, 2);
+const JUMP: (f64, u32) = (0.35, 2);
 
 /// What a window said.
 #[derive(Debug, Clone)]
