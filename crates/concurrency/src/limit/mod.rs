@@ -202,6 +202,9 @@ impl Limit {
 
     /// Runs a future under the limit, and says by its output how it went: [`Outcome::of`] takes an `Err` for overload.
     ///
+    /// A timeout or sleep of tokio counts from when it is made. Make it within an `async` block, as here, and the time in
+    /// the queue is not part of it.
+    ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -210,7 +213,7 @@ impl Limit {
     /// use tokio::time::timeout;
     ///
     /// let limit = Limit::adaptive().build()?;
-    /// let ask = timeout(Duration::from_millis(1), std::future::pending::<()>());
+    /// let ask = async { timeout(Duration::from_millis(1), std::future::pending::<()>()).await };
     /// let answer = limit.run_with(ask, Outcome::of).await?;
     /// assert!(answer.is_err(), "it took too long, and the limit knows");
     /// # Ok(())
