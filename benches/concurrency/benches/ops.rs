@@ -5,7 +5,13 @@ use perfect21_bench_concurrency::limit;
 use perfect21_bench_support::thread_cpu;
 
 fn ops(criterion: &mut Criterion) {
-    let ops = [("limit, try_acquire", limit::try_acquire())];
+    let ops = [
+        ("limit, try_acquire", limit::try_acquire()),
+        ("limit, acquire", limit::acquire()),
+        ("limit, owned", limit::try_acquire_owned()),
+        ("limit, adaptive", limit::adaptive_success()),
+        ("limit, layer", limit::layer()),
+    ];
     for (name, op) in ops {
         let mut work = op.on_this_thread();
         criterion.bench_function(name, |bencher| {
