@@ -174,12 +174,14 @@ impl Limit {
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that goes where it likes.
+    #[inline]
     #[must_use]
     pub fn try_acquire_owned(&self) -> Option<OwnedPermit> {
         self.try_acquire_many_owned(1)
     }
 
     /// As [`try_acquire_many`](Self::try_acquire_many), with a permit that goes where it likes.
+    #[inline]
     #[must_use]
     pub fn try_acquire_many_owned(&self, weight: usize) -> Option<OwnedPermit> {
         let ticket = self.try_take(weight)?;

@@ -21,10 +21,10 @@ use std::{
     time::Duration,
 };
 
-/// From so many samples in a window on, only some calls are timed.
+/// After each so many samples in a window, only half as many calls are timed.
 const MANY: u64 = 2048;
-/// At most so many calls for each that is timed.
-const MAX_STRIDE: u64 = 64;
+/// One less than how many calls there are at most for each that is timed.
+const MAX_MASK: u64 = 63;
 /// A window so many times as long as it should be closes with [`FEW`] samples.
 const PATIENCE: u32 = 10;
 const FEW: u64 = 10;
@@ -154,7 +154,10 @@ impl Sampler {
             self.tally.overload(weight);
         } else {
             self.tally.complete(weight);
-            self.tally.sample(latency);
+            // With a ceiling every call is looked at.
+            if self.tally.sample(latency) % MANY == 0 && self.plan.ceiling.is_none() {
+                self.time_fewer();
+            }
         }
         if now < self.due.load(Relaxed) { None } else { self.close(now, semaphore) }
     }
@@ -175,7 +178,9 @@ impl Sampler {
         open.since = now;
         open.length = (self.plan.window.max(2 * window.latency)).as_nanos() as u64;
         self.due.store(now + open.length, Relaxed);
-        self.mask.store(self.next_mask(window.samples), Relaxed);
+        if window.samples < MANY {
+            self.mask.store(self.mask.load(Relaxed) >> 1, Relaxed);
+        }
         let wanted = open.algorithm.on_window(&window);
         let to = self.within(wanted, &window);
         (to != window.limit).then(|| {
@@ -190,13 +195,9 @@ impl Sampler {
         wanted.clamp(*self.plan.bounds.start(), *self.plan.bounds.end())
     }
 
-    fn next_mask(&self, samples: u64) -> u64 {
-        // With a ceiling every call counts.
-        if self.plan.ceiling.is_some() {
-            return 0;
-        }
-        let calls = samples * (self.mask.load(Relaxed) + 1);
-        (calls / MANY).next_power_of_two().min(MAX_STRIDE) - 1
+    #[cold]
+    fn time_fewer(&self) {
+        self.mask.store((self.mask.load(Relaxed) * 2 + 1).min(MAX_MASK), Relaxed);
     }
 }
 

@@ -44,13 +44,14 @@ impl Tally {
         }
     }
 
+    /// Gives how many samples there are.
     #[inline]
-    pub(super) fn sample(&self, nanos: u64) {
-        self.samples.fetch_add(1, Relaxed);
+    pub(super) fn sample(&self, nanos: u64) -> u64 {
         self.nanos.fetch_add(nanos, Relaxed);
         if !nanos > self.shortest.load(Relaxed) {
             self.shortest.fetch_max(!nanos, Relaxed);
         }
+        self.samples.fetch_add(1, Relaxed) + 1
     }
 
     /// How much ended that says something about the time.
