@@ -155,7 +155,7 @@ impl Sampler {
         } else {
             self.tally.complete(weight);
             // With a ceiling every call is looked at.
-            if self.tally.sample(latency) % MANY == 0 && self.plan.ceiling.is_none() {
+            if self.tally.sample(latency).is_multiple_of(MANY) && self.plan.ceiling.is_none() {
                 self.time_fewer();
             }
         }

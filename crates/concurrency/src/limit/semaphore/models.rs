@@ -48,12 +48,6 @@ fn turn(semaphore: &Semaphore, weight: usize) -> Turn<'_> {
     Turn::new(semaphore, class(), weight, 8)
 }
 
-fn model(work: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(work);
-}
-
 /// What waited was woken and got its place, or got it at once.
 fn ends(turn: &mut Turn<'_>, first: Option<usize>, waker: &Waker, woken: &AtomicUsize) -> usize {
     first.unwrap_or_else(|| {
@@ -64,7 +58,7 @@ fn ends(turn: &mut Turn<'_>, first: Option<usize>, waker: &Waker, woken: &Atomic
 
 #[test]
 fn a_release_against_one_that_queues_loses_no_wake_up() {
-    model(|| {
+    loom::model(|| {
         let semaphore = semaphore(1);
         assert_eq!(semaphore.try_take(class(), 1), Some(1));
         let giver = thread::spawn({
@@ -84,7 +78,7 @@ fn a_release_against_one_that_queues_loses_no_wake_up() {
 
 #[test]
 fn a_grant_to_one_that_leaves_goes_to_the_next() {
-    model(|| {
+    loom::model(|| {
         let semaphore = semaphore(1);
         assert_eq!(semaphore.try_take(class(), 1), Some(1));
         let (waker, woken) = waker();
@@ -105,8 +99,43 @@ fn a_grant_to_one_that_leaves_goes_to_the_next() {
 }
 
 #[test]
+fn a_grant_to_one_that_leaves_goes_to_one_that_just_comes() {
+    loom::model(|| {
+        let semaphore = semaphore(1);
+        assert_eq!(semaphore.try_take(class(), 1), Some(1));
+        let (waker, _) = waker();
+        let mut leaves = turn(&semaphore, 1);
+        assert_eq!(poll(&mut leaves, &waker), None);
+        let giver = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || semaphore.give(class(), 1)
+        });
+        let comer = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || {
+                let (waker, woken) = self::waker();
+                let mut turn = turn(&semaphore, 1);
+                let first = poll(&mut turn, &waker);
+                // It leaves too where it would have to wait.
+                if first.is_none() && woken.load(Ordering::SeqCst) == 0 {
+                    drop(turn);
+                    return;
+                }
+                let taken = ends(&mut turn, first, &waker, &woken);
+                semaphore.give(class(), taken);
+            }
+        });
+        drop(leaves);
+        giver.join().unwrap();
+        comer.join().unwrap();
+        assert_eq!((semaphore.in_flight(), semaphore.waiting()), (0, 0));
+        assert!(semaphore.try_take(class(), 1).is_some());
+    });
+}
+
+#[test]
 fn one_that_waits_sees_the_limit_grow() {
-    model(|| {
+    loom::model(|| {
         let semaphore = semaphore(1);
         assert_eq!(semaphore.try_take(class(), 1), Some(1));
         let grower = thread::spawn({
@@ -124,7 +153,7 @@ fn one_that_waits_sees_the_limit_grow() {
 
 #[test]
 fn a_limit_that_shrinks_while_one_ends_lets_nobody_in_beyond_it() {
-    model(|| {
+    loom::model(|| {
         let semaphore = semaphore(2);
         assert_eq!(semaphore.try_take(class(), 2), Some(2));
         let (waker, _) = waker();
@@ -145,7 +174,7 @@ fn a_limit_that_shrinks_while_one_ends_lets_nobody_in_beyond_it() {
 
 #[test]
 fn two_that_take_and_give_stay_within_the_limit() {
-    model(|| {
+    loom::model(|| {
         let semaphore = semaphore(1);
         let running = Arc::new(AtomicUsize::new(0));
         let work = |semaphore: &Semaphore, running: &AtomicUsize| {

@@ -12,8 +12,10 @@ use super::{Algorithm, Window};
 /// From so much overload on the limit falls without being asked.
 const TOLERATED: f64 = 0.02;
 const BACKOFF: f64 = 0.9;
-/// A limit that nobody hits is at most so many times the peak in flight, and is let alone up to [`MODEST`].
+/// A limit that nobody hits comes down to so many times the peak in flight, by [`SETTLE`] each window, but not below
+/// [`MODEST`].
 const ROOM: f64 = 3.0;
+const SETTLE: f64 = 0.995;
 const MODEST: f64 = 20.0;
 /// How much of the peak is left after a window: half of it after 35 s of windows of 100 ms.
 const FADE: f64 = 0.998;
@@ -76,8 +78,11 @@ impl Elastic {
             Mode::Hover(hover) => hover.forget(),
         }
         let most = (ROOM * self.peak).max(MODEST);
-        self.center = self.center.min(most);
-        (self.told as f64).min(most)
+        if self.center <= most {
+            return self.told as f64;
+        }
+        self.center = (self.center * SETTLE).max(most);
+        self.center.ceil()
     }
 
     fn search(&mut self, window: &Window) -> f64 {
