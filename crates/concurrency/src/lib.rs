@@ -16,6 +16,10 @@
 //! # }
 //! ```
 //!
+//! [`Limit::adaptive`] finds by itself how many that should be, and follows a server that slows down, loses or gains
+//! workers; what decides is an [`Algorithm`], of which [`limit`] has several. A limit has weights, priorities and
+//! partitions, and can be [resized](Limit::resize) while hundreds wait.
+//!
 //! For HTTP services the same limit is a tower layer: [`Limit::layer`]. [`Sizing`] tells how many threads fit what a
 //! container leaves of its machine.
 #![forbid(unsafe_code)]

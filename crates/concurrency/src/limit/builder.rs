@@ -176,7 +176,8 @@ impl LimitBuilder {
             let rule = || format!("must be from {low} to {high}");
             if (low..=high).contains(&value) { Ok(()) } else { Err(ConfigError::new(setting, value, rule())) }
         };
-        check("max_in_flight", self.initial, 1, Limit::MAX)?;
+        let initial = if self.algorithm.is_some() { "initial" } else { "max_in_flight" };
+        check(initial, self.initial, 1, Limit::MAX)?;
         if self.algorithm.is_some() {
             check("min_limit", self.min_limit, 1, self.initial)?;
             check("max_limit", self.max(), self.initial, Limit::MAX)?;

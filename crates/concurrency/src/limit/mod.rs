@@ -137,7 +137,7 @@ impl Limit {
         Ok(())
     }
 
-    /// What it did so far. Locks the queue for a moment.
+    /// What it did so far. Locks nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.inner.counts.stats(&self.inner.semaphore)

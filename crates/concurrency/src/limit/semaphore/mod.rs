@@ -40,6 +40,8 @@ pub(super) struct Semaphore {
     word: AtomicU64,
     limit: AtomicUsize,
     shares: Shares,
+    /// How many wait, for who only looks; written under the lock.
+    waiting: AtomicUsize,
     queue: Mutex<Queue>,
 }
 
@@ -51,6 +53,7 @@ impl Semaphore {
         Self {
             word: AtomicU64::new(0),
             limit: AtomicUsize::new(limit.clamp(1, Self::MAX)),
+            waiting: AtomicUsize::new(0),
             queue: Mutex::new(Queue::new(shares.classes())),
             shares,
         }
@@ -67,7 +70,7 @@ impl Semaphore {
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.queue.lock().waiting()
+        self.waiting.load(Ordering::Relaxed)
     }
 
     pub(super) fn shares(&self) -> &Shares {
@@ -123,6 +126,7 @@ impl Semaphore {
         let mut queue = self.queue.lock();
         let result = change(&mut queue, &mut wakers);
         self.hand_over(&mut queue, &mut wakers);
+        self.waiting.store(queue.waiting(), Ordering::Relaxed);
         drop(queue);
         wakers.wake();
         result
