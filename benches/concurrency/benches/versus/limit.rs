@@ -14,6 +14,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("permit, owned", 1, ours::try_acquire_owned(), "tokio try_acquire_owned", tokio_owned()),
         Case::new("permit, two threads", 2, ours::try_acquire(), "tokio try_acquire", tokio_try_acquire()),
         Case::new("permit, adaptive", 1, ours::adaptive_success(), "fixed", ours::fixed_success()),
+        Case::new("permit, adaptive, all timed", 1, ours::timed_success(), "fixed", ours::fixed_success()),
         Case::new("layer", 1, ours::layer(), "tower ConcurrencyLimit", tower_limit()),
         Case::new("layer", 1, ours::layer(), "the service alone", call(|| Nothing)),
         Case::new("tower ConcurrencyLimit", 1, tower_limit(), "the service alone", call(|| Nothing)),
