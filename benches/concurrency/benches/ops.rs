@@ -11,6 +11,10 @@ use perfect21_bench_support::thread_cpu;
 fn ops(criterion: &mut Criterion) {
     let ops = [
         ("limit, try_acquire", limit::try_acquire()),
+        ("limit, acquire", limit::acquire()),
+        ("limit, owned", limit::try_acquire_owned()),
+        ("limit, adaptive", limit::adaptive_success()),
+        ("limit, layer", limit::layer()),
         ("gather, ready", gather::here(Item::Ready)),
         ("gather, yielding", gather::here(Item::Yields)),
         ("gather, spawned, ready", gather::spawned(Item::Ready)),

@@ -16,6 +16,10 @@
 //! # }
 //! ```
 //!
+//! [`Limit::adaptive`] finds by itself how many that should be, and follows a server that slows down, loses or gains
+//! workers; what decides is an [`Algorithm`], of which [`limit`] has several. A limit has weights, priorities and
+//! partitions, and can be [resized](Limit::resize) while hundreds wait.
+//!
 //! For HTTP services the same limit is a tower layer: [`Limit::layer`]. [`Sizing`] tells how many threads fit what a
 //! container leaves of its machine.
 #![forbid(unsafe_code)]
@@ -25,7 +29,7 @@ pub mod batch;
 #[cfg(feature = "rayon")]
 pub mod executor;
 pub mod gather;
-mod limit;
+pub mod limit;
 mod panicked;
 pub mod pool;
 mod sizing;
@@ -37,12 +41,13 @@ pub use batch::Batcher;
 pub use executor::Executor;
 pub use gather::gather;
 pub use limit::{
-    Limit, LimitBuilder, LimitFuture, LimitLayer, LimitService, Limited, Permit, Rejected, Stats,
+    Algorithm, Change, Limit, LimitBuilder, LimitLayer, Limited, Outcome, OwnedPermit, Permit, Priority,
+    Rejected, Stats, Window,
 };
 pub use panicked::Panicked;
 pub use pool::ThreadPool;
 pub use sizing::Sizing;
 
 /// Floor-0 items in this crate's signatures.
-pub use perfect21_core::{ConfigError, Observe};
+pub use perfect21_core::{Clock, ConfigError, ManualClock, Observe};
 pub use perfect21_host::Limits;

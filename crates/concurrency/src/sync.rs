@@ -3,12 +3,12 @@
 #[cfg(not(all(test, perfect21_loom)))]
 pub(crate) use self::real::Mutex;
 #[cfg(not(all(test, perfect21_loom)))]
-pub(crate) use std::sync::atomic::{AtomicU8, Ordering};
+pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(all(test, perfect21_loom))]
 pub(crate) use self::model::Mutex;
 #[cfg(all(test, perfect21_loom))]
-pub(crate) use loom::sync::atomic::{AtomicU8, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(not(all(test, perfect21_loom)))]
 mod real {

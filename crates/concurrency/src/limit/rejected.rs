@@ -16,6 +16,9 @@ pub enum Rejected {
         /// How long one may wait.
         max_wait: Duration,
     },
+    /// The queue was full, and one of a higher priority, or of a partition below its share, took its place in it.
+    #[error("too busy: one that comes first took its place in the queue")]
+    Displaced,
 }
 
 /// The error of a service behind a [`LimitLayer`](super::LimitLayer): the limit's or its own.

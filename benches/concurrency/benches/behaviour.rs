@@ -1,0 +1,80 @@
+//! How the parts behave, on simulated time: `cargo bench -p perfect21-bench-concurrency --bench behaviour`.
+#![allow(clippy::print_stdout, reason = "the tables are the product")]
+
+use perfect21_bench_concurrency::simulation::limiter::{Figures, Kind, Runs, SEEDS, Scenario};
+
+fn main() {
+    limiter();
+}
+
+const LIMITER: &str = "
+## Limits
+
+A real limit of this crate on a simulated clock, before a server of 40 workers that serves 10 ms (half constant, half
+exponential) in order of arrival. 8000 calls/s arrive by Poisson, twice of what it can do, where nothing else is said; who
+finds the limit full is refused, and nobody waits in front of it. Adaptive limits begin at 20. Measured in the second half of
+120 s after the change (of 600 s at 1.05x). Converged: until the first five seconds with 90 % of the goodput and a mean latency
+of at most twice the service time. Cells: the mean of the seeds, and the worst of them in brackets.
+";
+
+/// Of the notes' simulation, of the same phases: one seed, windows and limits as each has them.
+const ANCHORS: &str = "
+The anchors, in the notes' own simulation of the same phases (1 seed; Netflix, Envoy, failsafe-go and Vector re-implemented
+there from their source, the tower crates themselves): goodput % / p50 by no-load / converged s / worst second %; - is not
+known.
+
+| limiter | 2x overload | service 10 -> 40 ms | capacity 40 -> 10 | capacity 40 -> 80 | limit at 20 % load |
+|---|---|---|---|---|---|
+| Netflix Vegas, windowed | 44 / 1.00 / never / 43 | 99.7 / 1.08 / 33 / 96 | 99.1 / 1.28 / 0 / 96 | 99.7 / 1.01 / 52 / 98 | 38 |
+| Netflix Gradient2, windowed | 99.8 / 1.81 / 19 / 98 | 30 / 1.00 / 0 / 23 | 100 / 3.04 / never / - | 99.8 / 1.34 / 52 / - | 43 |
+| Envoy gradient | 99.8 / 1.36 / 0.2 / 83 | 99.4 / 1.32 / 2 / 58 | 99.7 / 1.36 / 0 / 90 | 99.6 / 1.38 / 0 / 80 | 996 |
+| failsafe-go | 85 / 1.20 / 30 / 51 | 94 / 1.32 / 43 / 60 | 97 / 2.12 / 65 / 59 | 80 / 1.04 / 42 / 51 | 88 |
+| Vector ARC | 99.9 / 1.68 / 0.2 / 98 | 100 / 1.47 / 0 / 95 | 100 / 8.00 / never / 98 | 89 / 1.01 / 8 / 73 | 13, rejects 4 % |
+| tower-acc Vegas | 36 / 1.00 / - / - | 36 / - / - / - | 89 / - / - / - | 18 / - / - / - | 24 |
+| tower-resilience-adaptive Vegas | 13 / - / - / - | 2.5 / - / - / - | 48 / - / - / - | 6 / - / - / - | 5, rejects 48 % |
+| candidate of the notes, target .25 | 97.8 / 1.31 / 0 / 92 | 97.7 / 1.24 / 0 / 90 | 96.9 / 1.38 / 5 / 87 | 98.0 / 1.16 / 0.2 / 96 | 30 |
+
+At 1.05x for 600 s there: Gradient2 goes from 95 to 150 and on, the tower crates' Gradient2 to 1000, Envoy from 60 to 69.
+";
+
+fn limiter() {
+    println!("{LIMITER}\nSeeds: {SEEDS:?}\n");
+    for scenario in Scenario::ALL {
+        println!("### {}: {}\n", scenario.name(), scenario.target());
+        println!(
+            "| limit | goodput % | p50 by no-load | converged s | worst second % | limit | drift % | limit by peak | refused |"
+        );
+        println!("|---|---|---|---|---|---|---|---|---|");
+        for kind in Kind::ALL {
+            let runs = Runs::of(kind, scenario);
+            let low = |figure: fn(&Figures) -> f64| {
+                format!("{:.1} ({:.1})", runs.mean(figure), runs.lowest(figure))
+            };
+            let high = |figure: fn(&Figures) -> f64| {
+                format!("{:.2} ({:.2})", runs.mean(figure), runs.highest(figure))
+            };
+            println!(
+                "| {} | {} | {} | {} | {} | {:.1} | {} | {} | {:.0} |",
+                kind.name(),
+                low(|figures| figures.goodput * 100.0),
+                high(|figures| figures.p50),
+                never(runs.mean(|figures| figures.converged), runs.highest(|figures| figures.converged)),
+                low(|figures| figures.worst_second * 100.0),
+                runs.mean(|figures| figures.limit),
+                high(|figures| figures.drift * 100.0),
+                high(|figures| figures.over_peak),
+                runs.mean(|figures| figures.rejected),
+            );
+        }
+        println!();
+    }
+    println!("{ANCHORS}");
+}
+
+fn never(mean: f64, highest: f64) -> String {
+    if mean.is_finite() {
+        format!("{mean:.1} ({highest:.1})")
+    } else {
+        "never, with a seed at least".to_owned()
+    }
+}

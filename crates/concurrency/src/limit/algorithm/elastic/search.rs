@@ -1,0 +1,79 @@
+use super::{Point, Window};
+
+/// A step is judged by so many calls, in one window or in several.
+const ENOUGH: u64 = 200;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Up,
+    Down,
+}
+
+impl Direction {
+    fn step(self, limit: usize) -> f64 {
+        match self {
+            Self::Up => (limit as f64 * 1.4).ceil(),
+            Self::Down => (limit as f64 * 0.7).floor().max(1.0),
+        }
+    }
+
+    /// Whether a step with this elasticity was right.
+    fn is_right(self, elasticity: f64) -> bool {
+        match self {
+            Self::Up => elasticity > 0.4,
+            Self::Down => elasticity < 0.3,
+        }
+    }
+}
+
+/// Large steps one way while they are right.
+#[derive(Debug, Clone)]
+pub(super) struct Search {
+    direction: Direction,
+    base: Option<Point>,
+    /// How often it may begin again when the first step seems wrong.
+    retries: u32,
+    completed: u64,
+    seconds: f64,
+}
+
+impl Search {
+    pub(super) fn new(direction: Direction) -> Self {
+        Self { direction, base: None, retries: 0, completed: 0, seconds: 0.0 }
+    }
+
+    /// One that does not believe at once that its first step was wrong: the server is changing while it looks.
+    pub(super) fn thorough(direction: Direction) -> Self {
+        Self { retries: 1, ..Self::new(direction) }
+    }
+
+    /// Whether it took a step.
+    pub(super) fn has_base(&self) -> bool {
+        self.base.is_some()
+    }
+
+    /// The next limit; none where the last step was wrong and `center` is as far as it goes.
+    pub(super) fn next(&mut self, window: &Window, center: &mut f64) -> Option<f64> {
+        self.completed += window.completed;
+        self.seconds += window.duration.as_secs_f64();
+        if self.completed < ENOUGH {
+            return Some(window.limit as f64);
+        }
+        let now = Point::new(window.limit, self.completed as f64 / self.seconds.max(f64::MIN_POSITIVE));
+        (self.completed, self.seconds) = (0, 0.0);
+        if let Some(base) = self.base {
+            // A step that did not move has met a bound.
+            let elasticity = now.elasticity(base)?;
+            if self.direction.is_right(elasticity) {
+                self.retries = 0;
+            } else {
+                self.retries = self.retries.checked_sub(1)?;
+                self.base = None;
+                return Some(center.round());
+            }
+        }
+        self.base = Some(now);
+        *center = window.limit as f64;
+        Some(self.direction.step(window.limit))
+    }
+}
