@@ -1,6 +1,10 @@
 //! What the simulations reach, for every seed unless it says otherwise.
 
-use perfect21_bench_concurrency::simulation::limiter::{Kind, Runs, Scenario};
+use perfect21_bench_concurrency::simulation::{
+    balancer::{self, Spread, Trouble},
+    limiter::{Kind, Runs, Scenario},
+};
+use perfect21_concurrency::balance::Policy;
 
 /// The four of the table that are held against the same goals; goodput is that of the mean of the seeds.
 fn follows_the_server(scenario: Scenario, goodput: f64) {
@@ -55,4 +59,24 @@ fn others_behave_as_they_are_known_for() {
     assert!(drifting.lowest(|run| run.drift) > 1.0, "{drifting:#?}");
     let fixed = Runs::of(Kind::Fixed, Scenario::MoreWorkers);
     assert!(fixed.highest(|run| run.goodput) < 0.5, "{fixed:#?}");
+}
+
+fn balanced(trouble: Trouble) -> [balancer::Figures; 3] {
+    balancer::SEEDS.map(|seed| balancer::run(Spread::Ours(Policy::PeakEwma), trouble, seed))
+}
+
+#[test]
+fn a_slow_server_hardly_shows_in_what_the_balancer_answers() {
+    let equal = balanced(Trouble::None);
+    for (run, equal) in balanced(Trouble::Slow).iter().zip(equal) {
+        assert!(run.p99_ms <= 1.1 * equal.p99_ms, "{run:?} {equal:?}");
+        assert!(run.bad_share <= 0.005 && run.recovered_s <= 10.0, "{run:?}");
+    }
+}
+
+#[test]
+fn a_server_that_fails_or_hangs_costs_hardly_an_answer_and_is_back_soon() {
+    for run in balanced(Trouble::Fails).into_iter().chain(balanced(Trouble::Hangs)) {
+        assert!(run.goodput >= 0.999 && run.recovered_s <= 5.0, "{run:?}");
+    }
 }
