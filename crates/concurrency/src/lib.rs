@@ -1,7 +1,14 @@
-//! Limits that hold under overload: a bounded queue, typed rejections, nothing lost.
+//! How many things at once, which of them, together with what, where and by whom.
 //!
-//! A [`Limit`] lets so many things run at once. What comes on top waits in a queue that is bounded in length and in
-//! time, in order of arrival; what does not fit is refused at once, which costs less than serving it too late.
+//! | | |
+//! |---|---|
+//! | [`Limit`] | lets so many run at once, a number that is fixed or finds itself; what does not fit is refused |
+//! | [`gather()`] | runs many futures, so many at once, and gives their results in order |
+//! | [`Batcher`] | makes one call of many callers' items, and gives each its own result |
+//! | [`Balancer`] | spreads requests over endpoints, and leaves alone those that fail |
+//! | [`ThreadPool`] | threads for what blocks, that grow and shrink with the work |
+//! | `Executor`, with feature `rayon` | computations on rayon, what blocks on a pool, both awaited |
+//! | [`Sizing`] | how many threads fit what a container leaves of its machine |
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -17,11 +24,13 @@
 //! ```
 //!
 //! [`Limit::adaptive`] finds by itself how many that should be, and follows a server that slows down, loses or gains
-//! workers; what decides is an [`Algorithm`], of which [`limit`] has several. A limit has weights, priorities and
-//! partitions, and can be [resized](Limit::resize) while hundreds wait.
+//! workers; what decides is an [`Algorithm`], of which [`limit`] has several. For HTTP services a limit is a tower layer,
+//! [`Limit::layer`].
 //!
-//! For HTTP services the same limit is a tower layer: [`Limit::layer`]. [`Sizing`] tells how many threads fit what a
-//! container leaves of its machine.
+//! # In which order
+//! Retries, hedging and circuit breakers are well kept elsewhere: `tower::retry`, `tower::hedge`, `tower-resilience`. From
+//! the outside to the inside: deadline, retry, balancer, limit, deadline of a try, client. A limit outside of the retries
+//! would take a retry for a slow answer; a retry inside of it would hold its place while it waits.
 #![forbid(unsafe_code)]
 
 pub mod balance;
