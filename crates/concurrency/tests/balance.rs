@@ -268,7 +268,7 @@ fn a_removed_endpoint_ends_its_requests_and_is_dropped() {
 }
 
 #[test]
-fn a_registrys_list_replaces_what_is_gone_and_keeps_what_is_known() {
+fn a_list_of_a_registry_replaces_what_is_gone_and_keeps_what_is_known() {
     let balancer = Balancer::new(["a", "b", "c"]).unwrap();
     let ids = |balancer: &Balancer<&str>| balancer.stats().iter().map(|stats| stats.id).collect::<Vec<_>>();
     let before = ids(&balancer);
