@@ -11,7 +11,10 @@ use crate::sync::Mutex;
 use perfect21_core::Clock;
 use std::{
     io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
@@ -36,6 +39,8 @@ pub(crate) struct Crew {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) staff: Staff,
     pub(super) drained: Notify,
+    /// Jobs were queued while somebody searched: what they look at without the lock.
+    pub(super) found: AtomicBool,
 }
 
 pub(super) struct State {
@@ -47,6 +52,9 @@ pub(super) struct State {
     /// Those that sleep, the last to fall asleep on top: it is woken first, so that the others' time runs out.
     pub(super) idle: Vec<Arc<Seat>>,
     pub(super) standby: Option<Standby>,
+    /// Threads that look for a job before they fall asleep, and how many of them no job counts on yet.
+    pub(super) searching: usize,
+    pub(super) free_searchers: usize,
     /// When the pool grew last because a job had waited.
     pub(super) grown: Option<Instant>,
     pub(super) running: usize,
@@ -97,6 +105,8 @@ impl Crew {
             threads: 0,
             idle: Vec::new(),
             standby: None,
+            searching: 0,
+            free_searchers: 0,
             grown: None,
             running: 0,
             closed: false,
@@ -111,6 +121,7 @@ impl Crew {
             clock: plan.clock,
             staff: plan.staff,
             drained: Notify::new(),
+            found: AtomicBool::new(false),
         })
     }
 
@@ -151,6 +162,9 @@ impl Crew {
         }
         let first = (state.threads == 0).then(|| Arc::clone(&work));
         state.line.push(work, now);
+        if state.searching > 0 {
+            self.found.store(true, Relaxed);
+        }
         let call = state.call();
         drop(state);
         match (self.answer(call), first) {
@@ -307,9 +321,13 @@ impl State {
         self.closed && self.running == 0 && self.line.len() == 0
     }
 
-    /// Finds somebody for a job that was just queued: a sleeper, a new thread up to `min`, or somebody to watch how
+    /// Finds somebody for a job that was just queued: one who searches, a sleeper, a new thread up to `min`, or somebody to watch how
     /// long it waits.
     pub(super) fn call(&mut self) -> Call {
+        if self.free_searchers > 0 {
+            self.free_searchers -= 1;
+            return Call::Nobody;
+        }
         if let Some(seat) = self.idle.pop() {
             seat.set_listed(false);
             return Call::Wake(seat);
