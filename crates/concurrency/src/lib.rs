@@ -18,6 +18,9 @@
 //!
 //! For HTTP services the same limit is a tower layer: [`Limit::layer`]. [`Sizing`] tells how many threads fit what a
 //! container leaves of its machine.
+//!
+//! A [`Batcher`] makes one call of many callers' items and gives each its own output. A [`ThreadPool`] runs what blocks,
+//! on as few threads as do, and `Executor` (feature `rayon`) what computes as well.
 #![forbid(unsafe_code)]
 
 pub mod batch;

@@ -55,7 +55,13 @@ impl Staff {
 
     /// Its workers sleep where there is nothing to do; others leave.
     fn sleeps(&self) -> bool {
-        matches!(self, Self::Threads)
+        match self {
+            Self::Threads => true,
+            #[cfg(feature = "rayon")]
+            Self::Rayon(_) => false,
+            #[cfg(all(test, perfect21_loom))]
+            Self::Models => true,
+        }
     }
 }
 
