@@ -1,11 +1,15 @@
 //! Our operations alone, on one thread, by criterion, in CPU time.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use perfect21_bench_concurrency::limit;
+use perfect21_bench_concurrency::{limit, pool};
 use perfect21_bench_support::thread_cpu;
 
 fn ops(criterion: &mut Criterion) {
-    let ops = [("limit, try_acquire", limit::try_acquire())];
+    let ops = [
+        ("limit, try_acquire", limit::try_acquire()),
+        ("pool, round trip, the caller's part", pool::round_trip()),
+        ("pool, pipelined, the caller's part", pool::pipelined()),
+    ];
     for (name, op) in ops {
         let mut work = op.on_this_thread();
         criterion.bench_function(name, |bencher| {
