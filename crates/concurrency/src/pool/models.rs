@@ -5,8 +5,9 @@
 use super::{
     Crew, Job, JobError, Refused, Submit,
     crew::Plan,
+    staff::{Seat, Staff},
     task::{QUEUED, Task},
-    worker::{Next, Own, Ran, Seat, Staff},
+    worker::{Next, Own, Ran},
 };
 use loom::thread;
 use perfect21_core::SystemClock;

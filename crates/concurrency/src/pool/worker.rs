@@ -1,17 +1,16 @@
 //! A thread's life: work, sleep, stand by, leave.
 
 use super::{
-    crew::{Call, Crew, State},
+    crew::Crew,
+    staff::Seat,
+    state::{Call, State},
     task::Work,
 };
 use crate::panicked::guarded;
 use std::{
-    fmt, hint, io, mem,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread::{self, Thread},
+    hint, mem,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -20,81 +19,8 @@ use std::{
 const SEARCH: u32 = 60;
 /// The first of these looks without giving the CPU away.
 const SPINS: u32 = 40;
+/// Another one would only take the CPU from who submits: on two cores it brought nothing.
 const SEARCHERS: usize = 1;
-
-/// Who works on a queue.
-pub(crate) enum Staff {
-    /// Threads of the pool's own.
-    Threads,
-    /// Tasks on a rayon pool, one for each job: whoever waits in `join` may begin one, and must not be kept in it.
-    #[cfg(feature = "rayon")]
-    Rayon(Arc<rayon::ThreadPool>),
-    /// The models' own threads.
-    #[cfg(all(test, perfect21_loom))]
-    Models,
-}
-
-impl Staff {
-    /// Starts a worker that was counted already.
-    pub(super) fn start(&self, crew: &Arc<Crew>, number: u64) -> io::Result<()> {
-        let worker = Arc::clone(crew);
-        match self {
-            Self::Threads => {
-                let name = format!("{}-{number}", crew.name);
-                thread::Builder::new().name(name).spawn(move || worker.work(number)).map(drop)
-            }
-            #[cfg(feature = "rayon")]
-            Self::Rayon(pool) => {
-                pool.spawn(move || worker.turn(number, None));
-                Ok(())
-            }
-            #[cfg(all(test, perfect21_loom))]
-            Self::Models => Ok(()),
-        }
-    }
-
-    /// Its workers sleep where there is nothing to do; others leave.
-    fn sleeps(&self) -> bool {
-        match self {
-            Self::Threads => true,
-            #[cfg(feature = "rayon")]
-            Self::Rayon(_) => false,
-            #[cfg(all(test, perfect21_loom))]
-            Self::Models => true,
-        }
-    }
-}
-
-impl fmt::Debug for Staff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.sleeps() { "Threads" } else { "Tasks" })
-    }
-}
-
-/// Where a thread sleeps.
-pub(super) struct Seat {
-    thread: Thread,
-    /// It is in the list of those that sleep; changed under the crew's lock.
-    listed: AtomicBool,
-}
-
-impl Seat {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { thread: thread::current(), listed: AtomicBool::new(false) })
-    }
-
-    pub(super) fn wake(&self) {
-        self.thread.unpark();
-    }
-
-    pub(super) fn set_listed(&self, listed: bool) {
-        self.listed.store(listed, Relaxed);
-    }
-
-    fn is_listed(&self) -> bool {
-        self.listed.load(Relaxed)
-    }
-}
 
 /// What a thread knows of itself.
 #[derive(Default)]
@@ -148,7 +74,7 @@ impl Orders {
 }
 
 impl Crew {
-    fn work(self: Arc<Self>, number: u64) {
+    pub(super) fn work(self: Arc<Self>, number: u64) {
         let seat = Seat::new();
         let mut ran = None;
         let mut own = Own::default();
@@ -174,7 +100,7 @@ impl Crew {
 
     /// One job on rayon, and the next in a task of its own.
     #[cfg(feature = "rayon")]
-    fn turn(self: Arc<Self>, number: u64, work: Option<Arc<dyn Work>>) {
+    pub(super) fn turn(self: Arc<Self>, number: u64, work: Option<Arc<dyn Work>>) {
         let (seat, mut own) = (Seat::new(), Own::default());
         let first = || match self.step(number, &seat, None, &mut Own::default()) {
             Next::Run(work) => Some(work),
@@ -182,7 +108,7 @@ impl Crew {
         };
         let Some(work) = work.or_else(first) else { return };
         let next = self.step(number, &seat, Some(Ran::new(work)), &mut own);
-        if let (Next::Run(work), Staff::Rayon(pool)) = (next, &self.staff) {
+        if let (Next::Run(work), super::staff::Staff::Rayon(pool)) = (next, &self.staff) {
             let crew = Arc::clone(&self);
             pool.spawn(move || crew.turn(number, Some(work)));
         }
