@@ -4,7 +4,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use perfect21_bench_concurrency::{
     balance,
     gather::{self, Item},
-    limit,
+    limit, pool,
 };
 use perfect21_bench_support::thread_cpu;
 
@@ -21,6 +21,8 @@ fn ops(criterion: &mut Criterion) {
         ("gather, spawned, yielding", gather::spawned(Item::Yields)),
         ("pick, 10 endpoints", balance::pick(10)),
         ("pick, 1000 endpoints", balance::pick(1000)),
+        ("pool, round trip, the caller's part", pool::round_trip()),
+        ("pool, pipelined, the caller's part", pool::pipelined()),
     ];
     for (name, op) in ops {
         let mut work = op.on_this_thread();

@@ -2,7 +2,14 @@
 
 use perfect21_bench_support::Op;
 use perfect21_concurrency::Batcher;
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::runtime::Runtime;
 
 /// So many items a batch has at most, in ours and in the peers'.
@@ -22,19 +29,24 @@ pub fn runtime() -> Runtime {
     builder.worker_threads(2).enable_all().build().expect("a runtime of two threads starts")
 }
 
-/// So many tasks that each submit an item, wait for its output, and submit the next.
+/// So many tasks that each submit an item, wait for its output, and submit the next, until there are no more: none is left
+/// with items of its own that fill no batch.
 pub fn closed_loop<F, S>(runtime: &Runtime, producers: u64, items: u64, submit: S)
 where
     S: Fn(u64) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send,
 {
     runtime.block_on(async {
+        let next = Arc::new(AtomicU64::new(0));
         let tasks: Vec<_> = (0..producers)
-            .map(|producer| {
-                let submit = submit.clone();
-                let own = items / producers + u64::from(producer < items % producers);
+            .map(|_| {
+                let (submit, next) = (submit.clone(), Arc::clone(&next));
                 tokio::spawn(async move {
-                    for n in 0..own {
+                    loop {
+                        let n = next.fetch_add(1, Relaxed);
+                        if n >= items {
+                            return;
+                        }
                         submit(n).await;
                     }
                 })

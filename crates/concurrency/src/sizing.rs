@@ -6,6 +6,16 @@ use perfect21_host::Limits;
 /// on two cores, each with its own stack, caches and queue, and be stopped together whenever the quota is used up. So
 /// all counts come from [`Limits::cores`], the least of quota, cpuset, affinity and online CPUs.
 ///
+/// | what it does | count | why |
+/// |---|---|---|
+/// | polls futures | cores, rounded up | it never waits: more would take turns, fewer would leave cores idle |
+/// | computes | cores, rounded down | a started core is a quota that runs out in the middle of a computation |
+/// | blocks | 4 × cores | it mostly waits: at three quarters of waiting, four for each core keep it busy |
+/// | is a process of its own | 2 × cores, at most 8 | one event loop each, which waits half of the time; beyond eight the memory of another costs more than it brings |
+///
+/// They are starting points. What a [`ThreadPool`](crate::ThreadPool) needs shows in how long its oldest job waits, and it
+/// grows by that; what a server bears is found by a [`Limit`](crate::Limit).
+///
 /// ```
 /// use perfect21_concurrency::Sizing;
 ///

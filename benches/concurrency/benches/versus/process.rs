@@ -31,8 +31,9 @@ impl Contest {
         let mut work = [self.ours.on_this_thread(), self.theirs.on_this_thread()];
         let mut turn = |op: usize| turn(&mut work[op], self.times);
         // Threads, queues and allocator warm up.
-        turn(0);
-        turn(1);
+        for op in [0, 1] {
+            turn(op);
+        }
         let rounds: Vec<[Turn; 2]> = (0..rounds)
             .map(|round| {
                 if round % 2 == 0 {

@@ -1,7 +1,7 @@
 use super::{
     ThreadPool,
     crew::{Crew, Plan},
-    worker::Staff,
+    staff::Staff,
 };
 use perfect21_core::{Clock, ConfigError, SystemClock};
 use std::{fmt, sync::Arc, time::Duration};

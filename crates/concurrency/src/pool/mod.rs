@@ -24,6 +24,8 @@ mod job;
 mod line;
 #[cfg(all(test, perfect21_loom))]
 mod models;
+mod staff;
+mod state;
 mod stats;
 mod task;
 mod worker;
@@ -38,7 +40,7 @@ use crew::Crew;
 #[cfg(feature = "rayon")]
 pub(crate) use {
     crew::{Crew, Plan},
-    worker::Staff,
+    staff::Staff,
 };
 
 use perfect21_core::ConfigError;

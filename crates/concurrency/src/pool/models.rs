@@ -5,8 +5,9 @@
 use super::{
     Crew, Job, JobError, Refused, Submit,
     crew::Plan,
+    staff::{Seat, Staff},
     task::{QUEUED, Task},
-    worker::{Next, Ran, Seat, Staff},
+    worker::{Next, Own, Ran},
 };
 use loom::thread;
 use perfect21_core::SystemClock;
@@ -71,9 +72,13 @@ impl Poller {
 
 /// A worker that does what there is to do, and sleeps no more.
 fn work_off(crew: &Arc<Crew>) {
-    let (seat, mut ran, mut since) = (Seat::new(), None, None);
-    while let Next::Run(work) = crew.step(1, &seat, ran.take(), &mut since) {
-        ran = Some(Ran::new(work));
+    let (seat, mut ran, mut own) = (Seat::new(), None, Own::default());
+    loop {
+        match crew.step(1, &seat, ran.take(), &mut own) {
+            Next::Run(work) => ran = Some(Ran::new(work)),
+            Next::Search => {}
+            Next::Sleep(_) | Next::Leave => return,
+        }
     }
 }
 
@@ -107,6 +112,24 @@ fn a_job_runs_or_is_cancelled_and_nothing_is_held() {
         assert_eq!(stats.completed + stats.cancelled, 1);
         assert_eq!((stats.queued, stats.running), (0, 0));
         assert_eq!(Arc::strong_count(&held), 1, "closure and result are gone");
+    });
+}
+
+#[test]
+fn a_job_is_found_by_who_searches_or_its_sleeper_is_called() {
+    model(|| {
+        let (crew, calls, held) = (crew(2), Arc::default(), Arc::new(()));
+        let first = job(&crew, &calls, &held);
+        let worker = thread::spawn({
+            let crew = Arc::clone(&crew);
+            move || work_off(&crew)
+        });
+        let second = job(&crew, &calls, &held);
+        worker.join().unwrap();
+        let stats = crew.stats();
+        assert_eq!(stats.queued, usize::from(stats.idle == 0), "{stats:?}");
+        assert_eq!(stats.completed + stats.queued as u64, 2);
+        drop((first, second));
     });
 }
 

@@ -1,86 +1,36 @@
 //! A thread's life: work, sleep, stand by, leave.
 
 use super::{
-    crew::{Call, Crew, State},
+    crew::Crew,
+    staff::Seat,
+    state::{Call, State},
     task::Work,
 };
 use crate::panicked::guarded;
 use std::{
-    fmt, io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread::{self, Thread},
+    hint, mem,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread,
     time::{Duration, Instant},
 };
 
-/// Who works on a queue.
-pub(crate) enum Staff {
-    /// Threads of the pool's own.
-    Threads,
-    /// Tasks on a rayon pool, one for each job: whoever waits in `join` may begin one, and must not be kept in it.
-    #[cfg(feature = "rayon")]
-    Rayon(Arc<rayon::ThreadPool>),
-    /// The models' own threads.
-    #[cfg(all(test, perfect21_loom))]
-    Models,
-}
+/// A thread looks so often for another job before it sleeps, as long as no more others do: waking it would cost whoever
+/// submits more than that.
+const SEARCH: u32 = 60;
+/// The first of these looks without giving the CPU away.
+const SPINS: u32 = 40;
+/// Another one would only take the CPU from who submits: on two cores it brought nothing.
+const SEARCHERS: usize = 1;
 
-impl Staff {
-    /// Starts a worker that was counted already.
-    pub(super) fn start(&self, crew: &Arc<Crew>, number: u64) -> io::Result<()> {
-        let worker = Arc::clone(crew);
-        match self {
-            Self::Threads => {
-                let name = format!("{}-{number}", crew.name);
-                thread::Builder::new().name(name).spawn(move || worker.work(number)).map(drop)
-            }
-            #[cfg(feature = "rayon")]
-            Self::Rayon(pool) => {
-                pool.spawn(move || worker.turn(number, None));
-                Ok(())
-            }
-            #[cfg(all(test, perfect21_loom))]
-            Self::Models => Ok(()),
-        }
-    }
-
-    /// Its workers sleep where there is nothing to do; others leave.
-    fn sleeps(&self) -> bool {
-        matches!(self, Self::Threads)
-    }
-}
-
-impl fmt::Debug for Staff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.sleeps() { "Threads" } else { "Tasks" })
-    }
-}
-
-/// Where a thread sleeps.
-pub(super) struct Seat {
-    thread: Thread,
-    /// It is in the list of those that sleep; changed under the crew's lock.
-    listed: AtomicBool,
-}
-
-impl Seat {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { thread: thread::current(), listed: AtomicBool::new(false) })
-    }
-
-    pub(super) fn wake(&self) {
-        self.thread.unpark();
-    }
-
-    pub(super) fn set_listed(&self, listed: bool) {
-        self.listed.store(listed, Relaxed);
-    }
-
-    fn is_listed(&self) -> bool {
-        self.listed.load(Relaxed)
-    }
+/// What a thread knows of itself.
+#[derive(Default)]
+pub(super) struct Own {
+    /// When it ran out of work.
+    since: Option<Instant>,
+    /// It is counted as one who searches.
+    searching: bool,
+    /// It has searched since its last job.
+    searched: bool,
 }
 
 /// A job that a thread has run, and whether it panicked.
@@ -103,6 +53,8 @@ impl Ran {
 
 pub(super) enum Next {
     Run(Arc<dyn Work>),
+    /// Look for a job for a moment, without the lock.
+    Search,
     Sleep(Option<Duration>),
     Leave,
 }
@@ -122,13 +74,14 @@ impl Orders {
 }
 
 impl Crew {
-    fn work(self: Arc<Self>, number: u64) {
+    pub(super) fn work(self: Arc<Self>, number: u64) {
         let seat = Seat::new();
         let mut ran = None;
-        let mut since = None;
+        let mut own = Own::default();
         loop {
-            match self.step(number, &seat, ran.take(), &mut since) {
+            match self.step(number, &seat, ran.take(), &mut own) {
                 Next::Run(work) => ran = Some(Ran::new(work)),
+                Next::Search => self.search(),
                 Next::Sleep(None) => thread::park(),
                 Next::Sleep(Some(time)) => thread::park_timeout(time),
                 Next::Leave => return,
@@ -136,17 +89,26 @@ impl Crew {
         }
     }
 
+    fn search(&self) {
+        for look in 0..SEARCH {
+            if self.found.load(Relaxed) {
+                return;
+            }
+            if look < SPINS { hint::spin_loop() } else { thread::yield_now() }
+        }
+    }
+
     /// One job on rayon, and the next in a task of its own.
     #[cfg(feature = "rayon")]
-    fn turn(self: Arc<Self>, number: u64, work: Option<Arc<dyn Work>>) {
-        let (seat, mut since) = (Seat::new(), None);
-        let first = || match self.step(number, &seat, None, &mut None) {
+    pub(super) fn turn(self: Arc<Self>, number: u64, work: Option<Arc<dyn Work>>) {
+        let (seat, mut own) = (Seat::new(), Own::default());
+        let first = || match self.step(number, &seat, None, &mut Own::default()) {
             Next::Run(work) => Some(work),
-            Next::Sleep(_) | Next::Leave => None,
+            Next::Search | Next::Sleep(_) | Next::Leave => None,
         };
         let Some(work) = work.or_else(first) else { return };
-        let next = self.step(number, &seat, Some(Ran::new(work)), &mut since);
-        if let (Next::Run(work), Staff::Rayon(pool)) = (next, &self.staff) {
+        let next = self.step(number, &seat, Some(Ran::new(work)), &mut own);
+        if let (Next::Run(work), super::staff::Staff::Rayon(pool)) = (next, &self.staff) {
             let crew = Arc::clone(&self);
             pool.spawn(move || crew.turn(number, Some(work)));
         }
@@ -159,18 +121,22 @@ impl Crew {
         number: u64,
         seat: &Arc<Seat>,
         ran: Option<Ran>,
-        since: &mut Option<Instant>,
+        own: &mut Own,
     ) -> Next {
         let mut state = self.state.lock();
+        if mem::take(&mut own.searching) {
+            state.searching -= 1;
+            state.free_searchers = state.free_searchers.min(state.searching);
+        }
         if let Some(ran) = &ran {
             state.running -= 1;
             state.counts.completed += u64::from(!ran.panicked);
             state.counts.panicked += u64::from(ran.panicked);
         }
         let mut orders = if state.standby.as_ref().is_some_and(|standby| standby.number == number) {
-            self.stand_by(&mut state, seat, since)
+            self.stand_by(&mut state, seat, own)
         } else {
-            self.next(&mut state, seat, since)
+            self.next(&mut state, seat, own)
         };
         orders.drained = state.is_drained();
         drop(state);
@@ -194,7 +160,7 @@ impl Crew {
         orders.next
     }
 
-    fn next(&self, state: &mut State, seat: &Arc<Seat>, since: &mut Option<Instant>) -> Orders {
+    fn next(&self, state: &mut State, seat: &Arc<Seat>, own: &mut Own) -> Orders {
         if state.threads > state.max {
             return leave(state, seat);
         }
@@ -202,13 +168,21 @@ impl Crew {
         // would begin anew.
         let called = !seat.is_listed() || state.closed;
         if let Some(work) = called.then(|| state.line.take()).flatten() {
-            *since = None;
+            *own = Own::default();
             return run(state, seat, work);
         }
         if state.closed || !self.staff.sleeps() {
             return leave(state, seat);
         }
-        let Some(left) = self.time_left(state, since) else { return leave(state, seat) };
+        // One who sleeps is counted on by nobody who does not call it.
+        if !seat.is_listed() && !own.searched && state.searching < SEARCHERS {
+            (own.searching, own.searched) = (true, true);
+            state.searching += 1;
+            state.free_searchers += 1;
+            self.found.store(false, Relaxed);
+            return Orders::only(Next::Search);
+        }
+        let Some(left) = self.time_left(state, own) else { return leave(state, seat) };
         if !seat.is_listed() {
             seat.set_listed(true);
             state.idle.push(Arc::clone(seat));
@@ -218,24 +192,24 @@ impl Crew {
 
     /// The standby's turn: it takes no job before the oldest one is too old, and then brings as many threads as there
     /// are already, as long as jobs are too old.
-    fn stand_by(&self, state: &mut State, seat: &Arc<Seat>, since: &mut Option<Instant>) -> Orders {
+    fn stand_by(&self, state: &mut State, seat: &Arc<Seat>, own: &mut Own) -> Orders {
         if state.threads <= state.min {
             state.standby = None;
-            return self.next(state, seat, since);
+            return self.next(state, seat, own);
         }
         if state.threads > state.max || (state.closed && state.line.len() == 0) {
             state.standby = None;
             return leave(state, seat);
         }
         let Some(oldest) = state.line.oldest() else {
-            let Some(left) = self.time_left(state, since) else {
+            let Some(left) = self.time_left(state, own) else {
                 state.standby = None;
                 return leave(state, seat);
             };
             watch(state, seat, false);
             return Orders::only(Next::Sleep(left));
         };
-        *since = None;
+        own.since = None;
         let now = self.clock.now();
         let due = state.grown.map_or(oldest, |grown| grown.max(oldest)) + self.grow_after;
         if now < due {
@@ -260,13 +234,13 @@ impl Crew {
     }
 
     /// How long a thread without work may sleep: for ever, up to `min`; `None` if its time is over.
-    fn time_left(&self, state: &State, since: &mut Option<Instant>) -> Option<Option<Duration>> {
+    fn time_left(&self, state: &State, own: &mut Own) -> Option<Option<Duration>> {
         if state.threads <= state.min {
-            *since = None;
+            own.since = None;
             return Some(None);
         }
         let now = self.clock.now();
-        let end = since.get_or_insert(now).checked_add(self.keep_alive);
+        let end = own.since.get_or_insert(now).checked_add(self.keep_alive);
         let Some(end) = end else { return Some(None) };
         (end > now).then(|| Some(end - now))
     }
