@@ -27,7 +27,8 @@ const FADE: f64 = 0.998;
 /// needs no latency of an idle server, which nobody measures under load and which drifts; and it asks by going 8 % up and
 /// down around where it stands, so it never turns traffic away to measure.
 ///
-/// - At first, and when a higher limit would plainly serve more, it **climbs** by 1.4 until that ends.
+/// - At first, and when a higher limit would plainly serve more, it **climbs** by 1.4 until that ends. Where the first step
+///   is of no use, it sinks.
 /// - Then it **hovers**: each window tells it a little, weighed by how much it says.
 /// - When the mean latency of windows jumps, or the limit seems far beyond the knee for some time, it **sinks** by 0.7 until
 ///   throughput suffers: whether a server lost workers, and wants less, or became slower, and does not, shows only so.
@@ -89,6 +90,10 @@ impl Elastic {
         let Mode::Search(search) = &mut self.mode else { return self.told as f64 };
         match search.next(window, &mut self.center) {
             Some(limit) => limit,
+            None if search.may_be_too_high() => {
+                self.mode = Mode::Search(Search::new(Direction::Down));
+                self.center.ceil()
+            }
             None => self.hover_anew(),
         }
     }

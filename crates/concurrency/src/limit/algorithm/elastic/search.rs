@@ -31,6 +31,7 @@ impl Direction {
 pub(super) struct Search {
     direction: Direction,
     base: Option<Point>,
+    moved: bool,
     /// How often it may begin again when the first step seems wrong.
     retries: u32,
     completed: u64,
@@ -39,12 +40,17 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) fn new(direction: Direction) -> Self {
-        Self { direction, base: None, retries: 0, completed: 0, seconds: 0.0 }
+        Self { direction, base: None, moved: false, retries: 0, completed: 0, seconds: 0.0 }
     }
 
     /// One that does not believe at once that its first step was wrong: the server is changing while it looks.
     pub(super) fn thorough(direction: Direction) -> Self {
         Self { retries: 1, ..Self::new(direction) }
+    }
+
+    /// Whether it looked for more and the first step was wrong: then less may do as well.
+    pub(super) fn may_be_too_high(&self) -> bool {
+        self.direction == Direction::Up && !self.moved
     }
 
     /// Whether it took a step.
@@ -66,6 +72,7 @@ impl Search {
             let elasticity = now.elasticity(base)?;
             if self.direction.is_right(elasticity) {
                 self.retries = 0;
+                self.moved = true;
             } else {
                 self.retries = self.retries.checked_sub(1)?;
                 self.base = None;
