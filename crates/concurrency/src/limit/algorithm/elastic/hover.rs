@@ -13,8 +13,9 @@ const GAIN: std::ops::RangeInclusive<f64> = 0.005..=0.3;
 const SMOOTHING: f64 = 0.1;
 /// A mean below it says that the limit is far beyond the knee, after so many windows on end.
 const LOW: (f64, u32) = (0.02, 30);
-/// And one above it that it is far below.
-const HIGH: (f64, u32) = (0.7, 5);
+/// And one above it that it is far below; this mean is the quicker one, as whoever is turned away there waits for it.
+const HIGH: (f64, u32) = (0.7, 3);
+const QUICK: f64 = 0.25;
 /// The logarithm of a latency this far from its mean is a change, after so many windows on end.
 const JUMP: (f64, u32) = (0.35, 2);
 
@@ -33,6 +34,7 @@ pub(super) struct Hover {
     is_up: bool,
     before: Option<Point>,
     elasticity: f64,
+    quick_elasticity: f64,
     /// The mean of logarithms of latencies.
     latency: Option<f64>,
     low: u32,
@@ -42,7 +44,16 @@ pub(super) struct Hover {
 
 impl Hover {
     pub(super) fn new() -> Self {
-        Self { is_up: false, before: None, elasticity: TARGET, latency: None, low: 0, high: 0, jumped: 0 }
+        Self {
+            is_up: false,
+            before: None,
+            elasticity: TARGET,
+            quick_elasticity: TARGET,
+            latency: None,
+            low: 0,
+            high: 0,
+            jumped: 0,
+        }
     }
 
     /// The next window has none to be compared with.
@@ -71,8 +82,9 @@ impl Hover {
         // Beyond it is noise, or a server that changed.
         let elasticity = elasticity.clamp(TARGET - 1.0, TARGET + 1.0);
         self.elasticity += (elasticity - self.elasticity) * SMOOTHING;
+        self.quick_elasticity += (elasticity - self.quick_elasticity) * QUICK;
         self.low = if self.elasticity < LOW.0 { self.low + 1 } else { 0 };
-        self.high = if self.elasticity > HIGH.0 { self.high + 1 } else { 0 };
+        self.high = if self.quick_elasticity > HIGH.0 { self.high + 1 } else { 0 };
         let information = completed as f64 * now.distance(before).powi(2) / INFORMATION;
         (information.clamp(*GAIN.start(), *GAIN.end()) * (elasticity - TARGET)).exp()
     }

@@ -13,7 +13,8 @@ impl Direction {
     fn step(self, limit: usize) -> f64 {
         match self {
             Self::Up => (limit as f64 * 1.4).ceil(),
-            Self::Down => (limit as f64 * 0.7).floor().max(1.0),
+            // One at least, and of four not two.
+            Self::Down => (limit as f64 * 0.7).round().min(limit as f64 - 1.0).max(1.0),
         }
     }
 
