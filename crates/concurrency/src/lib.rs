@@ -49,10 +49,7 @@ pub use batch::Batcher;
 #[cfg(feature = "rayon")]
 pub use executor::Executor;
 pub use gather::gather;
-pub use limit::{
-    Algorithm, Change, Limit, LimitBuilder, LimitLayer, Limited, Outcome, OwnedPermit, Permit, Priority,
-    Rejected, Stats, Window,
-};
+pub use limit::{Algorithm, Limit, Limited, Rejected};
 pub use panicked::Panicked;
 pub use pool::ThreadPool;
 pub use sizing::Sizing;

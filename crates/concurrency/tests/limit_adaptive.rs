@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use perfect21_concurrency::{
-    Algorithm, Limit, LimitBuilder, ManualClock, Outcome, Window,
-    limit::{Aimd, Elastic, Fixed, Gradient2, Vegas},
+    Algorithm, Limit, ManualClock,
+    limit::{Aimd, Elastic, Fixed, Gradient2, LimitBuilder, Outcome, Vegas, Window},
 };
 use std::{
     sync::{

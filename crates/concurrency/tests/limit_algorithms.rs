@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use perfect21_concurrency::{
-    Algorithm, Window,
-    limit::{Aimd, Elastic, Gradient2, Vegas},
+    Algorithm,
+    limit::{Aimd, Elastic, Gradient2, Vegas, Window},
 };
 use proptest::prelude::*;
 use std::time::Duration;

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use axum::{Router, error_handling::HandleErrorLayer, http::StatusCode, routing::get};
-use perfect21_concurrency::{Limit, Limited, ManualClock, Outcome, Rejected, limit::Aimd};
+use perfect21_concurrency::{
+    Limit, Limited, ManualClock, Rejected,
+    limit::{Aimd, Outcome},
+};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

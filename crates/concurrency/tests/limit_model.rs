@@ -1,7 +1,10 @@
 //! A limit does step by step what a list that is looked through would do.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_concurrency::{Limit, OwnedPermit, Priority, Rejected};
+use perfect21_concurrency::{
+    Limit, Rejected,
+    limit::{OwnedPermit, Priority},
+};
 use proptest::prelude::*;
 use std::{
     collections::BTreeMap,

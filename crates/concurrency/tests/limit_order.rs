@@ -1,7 +1,7 @@
 //! Weights, priorities and partitions: who comes first, and that nobody is stuck.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_concurrency::{Limit, Priority, Rejected};
+use perfect21_concurrency::{Limit, Rejected, limit::Priority};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

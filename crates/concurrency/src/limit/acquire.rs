@@ -106,7 +106,7 @@ impl Limit {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use perfect21_concurrency::{Limit, Outcome};
+    /// use perfect21_concurrency::{Limit, limit::Outcome};
     /// use std::time::Duration;
     /// use tokio::time::timeout;
     ///

@@ -33,7 +33,7 @@ impl<C> LimitLayer<C> {
     /// Says by the result how a call went: a 503 or 429 is overload, a client's error says nothing.
     ///
     /// ```
-    /// use perfect21_concurrency::{Limit, Outcome};
+    /// use perfect21_concurrency::{Limit, limit::Outcome};
     /// use tower::{BoxError, Layer, service_fn};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -45,7 +45,7 @@ use std::{fmt, sync::Arc, time::Duration};
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use perfect21_concurrency::{Limit, Priority};
+/// use perfect21_concurrency::{Limit, limit::Priority};
 ///
 /// let limit = Limit::builder(100).name("api").partition("checkout", 0.3).build()?;
 /// let checkout = limit.partition("checkout").ok_or("no such partition")?.priority(Priority::High);

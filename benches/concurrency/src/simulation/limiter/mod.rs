@@ -9,8 +9,8 @@ mod record;
 mod server;
 
 use perfect21_concurrency::{
-    Limit, LimitBuilder, ManualClock,
-    limit::{Aimd, Elastic, Fixed, Gradient2, Vegas},
+    Limit, ManualClock,
+    limit::{Aimd, Elastic, Fixed, Gradient2, LimitBuilder, Vegas},
 };
 use server::{Phase, Server};
 use std::time::Duration;

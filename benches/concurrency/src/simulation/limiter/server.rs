@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use fastrand::Rng;
-use perfect21_concurrency::{Limit, ManualClock, OwnedPermit};
+use perfect21_concurrency::{Limit, ManualClock, limit::OwnedPermit};
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},

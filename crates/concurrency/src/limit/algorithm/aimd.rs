@@ -3,7 +3,7 @@ use super::{Algorithm, Window, is_idle};
 /// Additive increase, multiplicative decrease, as TCP does and Netflix's `AIMDLimit`: one more each window, and nine
 /// tenths after an overload.
 ///
-/// It learns by overload only, so it wants a [ceiling](crate::LimitBuilder::ceiling) or calls that time out; without
+/// It learns by overload only, so it wants a [ceiling](crate::limit::LimitBuilder::ceiling) or calls that time out; without
 /// either it grows to its bound.
 #[derive(Debug, Clone, Copy)]
 pub struct Aimd {

@@ -23,7 +23,7 @@ use std::fmt;
 /// [resized](super::Limit::resize).
 ///
 /// ```
-/// use perfect21_concurrency::{Algorithm, Limit, Window};
+/// use perfect21_concurrency::{Algorithm, Limit, limit::Window};
 ///
 /// /// One more each window, and half of it when something was overloaded.
 /// #[derive(Debug)]

@@ -33,7 +33,7 @@ const FADE: f64 = 0.998;
 /// - When the mean latency of windows jumps, or the limit seems far beyond the knee for some time, it **sinks** by 0.7 until
 ///   throughput suffers: whether a server lost workers, and wants less, or became slower, and does not, shows only so.
 /// - Of windows with more than 2 % overload it gives back a tenth, whatever else they say: calls that time out are no
-///   throughput. A [ceiling](crate::LimitBuilder::ceiling) makes what is too slow count so too.
+///   throughput. A [ceiling](crate::limit::LimitBuilder::ceiling) makes what is too slow count so too.
 ///
 /// The idea is that of Uber's Cinnamon, failsafe-go and .NET's thread pool, which ask whether throughput goes with what is in
 /// flight. Who finds the limit full is refused or waits; where nobody does, it says nothing, and the limit does not grow.
