@@ -10,25 +10,27 @@ use std::sync::Arc;
 pub(crate) fn contests() -> Vec<Contest> {
     let sizes =
         [("item, 100 producers", 100), ("item, 1000 producers", 1_000), ("item, 10000 producers", 10_000)];
-    let contest = |name, producers, peer, theirs, max_ratio| Contest {
+    let contest = |name, producers, peer, theirs, max_ratio, known_miss| Contest {
         name,
         peer,
         ours: ours::producers(producers),
         theirs,
         times: 100_000,
         max_ratio,
-        known_miss: None,
+        known_miss,
     };
     sizes
         .into_iter()
         .flat_map(|(name, producers)| {
             [
-                contest(name, producers, "scuffle-batching", scuffle(producers), 0.8),
-                contest(name, producers, "batch-aint-one", aint_one(producers), 0.3),
+                contest(name, producers, "scuffle-batching", scuffle(producers), 0.8, None),
+                contest(name, producers, "batch-aint-one", aint_one(producers), 0.3, Some(AINT_ONE)),
             ]
         })
         .collect()
 }
+
+const AINT_ONE: &str = "0.10 to 0.28 when nothing else runs, up to 0.54 in other launches";
 
 struct Identity;
 
