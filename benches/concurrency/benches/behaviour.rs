@@ -22,9 +22,9 @@ finds the limit full is refused, and nobody waits in front of it. Adaptive limit
 of at most twice the service time. Cells: the mean of the seeds, and the worst of them in brackets.
 ";
 
-/// Of the notes' simulation, of the same phases: one seed, windows and limits as each has them.
-const ANCHORS: &str = "
-The anchors, in the notes' own simulation of the same phases (1 seed; Netflix, Envoy, failsafe-go and Vector re-implemented
+/// Of an earlier simulation of the same phases: one seed, windows and limits as each has them.
+const OTHERS: &str = "
+Others, in an earlier simulation of the same phases (1 seed; Netflix, Envoy, failsafe-go and Vector re-implemented
 there from their source, the tower crates themselves): goodput % / p50 by no-load / converged s / worst second %; - is not
 known.
 
@@ -37,7 +37,6 @@ known.
 | Vector ARC | 99.9 / 1.68 / 0.2 / 98 | 100 / 1.47 / 0 / 95 | 100 / 8.00 / never / 98 | 89 / 1.01 / 8 / 73 | 13, rejects 4 % |
 | tower-acc Vegas | 36 / 1.00 / - / - | 36 / - / - / - | 89 / - / - / - | 18 / - / - / - | 24 |
 | tower-resilience-adaptive Vegas | 13 / - / - / - | 2.5 / - / - / - | 48 / - / - / - | 6 / - / - / - | 5, rejects 48 % |
-| candidate of the notes, target .25 | 97.8 / 1.31 / 0 / 92 | 97.7 / 1.24 / 0 / 90 | 96.9 / 1.38 / 5 / 87 | 98.0 / 1.16 / 0.2 / 96 | 30 |
 
 At 1.05x for 600 s there: Gradient2 goes from 95 to 150 and on, the tower crates' Gradient2 to 1000, Envoy from 60 to 69.
 ";
@@ -73,7 +72,7 @@ fn limiter() {
         }
         println!();
     }
-    println!("{ANCHORS}");
+    println!("{OTHERS}");
 }
 
 fn never(mean: f64, highest: f64) -> String {
@@ -92,9 +91,9 @@ a simulated clock. For the seconds 20 to 60 of 100 the first one is bad: p99 of 
 time; recovered is after how many seconds it had 80 % of its fair share again. Cells: the mean of the seeds, and the worst.
 ";
 
-/// Of the notes' simulation of the same troubles, three seeds, service times a little longer.
-const BALANCER_ANCHORS: &str = "
-The anchors, in the notes' own simulation (p99 of all equal 46.1 ms): with one slow server P2C by peak EWMA as tower's has a p99 of
+/// Of an earlier simulation of the same troubles, three seeds, service times a little longer.
+const BALANCER_OTHERS: &str = "
+Others, in an earlier simulation (p99 of all equal 46.1 ms): with one slow server P2C by peak EWMA as tower's has a p99 of
 47.6 ms, a share of 0.21 % and recovers in 14.7 s, least in flight 58.6 ms and 1.3 %; with one that fails at once tower's has a
 goodput of 79.9 %, with a penalty 99.99 % and 23 s, with ejection 21 s; with one that hangs 99.99 % and 24 to 25 s; with five
 servers at a third of the speed a p99 of 95 ms.
@@ -122,9 +121,13 @@ fn balancer() {
                 cell(|run| run.p99_ms, f64::max, 1),
                 cell(|run| run.goodput * 100.0, f64::min, 3),
                 cell(|run| run.bad_share * 100.0, f64::max, 3),
-                cell(|run| run.recovered_s, f64::max, 0),
+                if matches!(trouble, Trouble::None | Trouble::Unequal) {
+                    "-".to_owned()
+                } else {
+                    cell(|run| run.recovered_s, f64::max, 0)
+                },
             );
         }
     }
-    println!("{BALANCER_ANCHORS}");
+    println!("{BALANCER_OTHERS}");
 }
