@@ -1,9 +1,8 @@
 //! Limits before a server that is overloaded, slows down, loses or gains workers.
 //!
 //! The limit is the crate's own, with its own windows, on a clock that the simulation moves; whoever finds it full is
-//! refused, as in the anchors' simulation: nobody waits in the limit's queue. The server has so many workers and serves in
-//! order of arrival; half of a service time is constant, half exponential. All but convergence is measured in the second half
-//! of the last phase.
+//! refused, and nobody waits in its queue. The server has so many workers and serves in order of arrival; half of a service
+//! time is constant, half exponential. All but convergence is measured in the second half of the last phase.
 
 mod record;
 mod server;

@@ -16,7 +16,7 @@ const LOW: (f64, u32) = (0.02, 30);
 /// And one above it that it is far below; this mean is the quicker one, as whoever is turned away there waits for it.
 const HIGH: (f64, u32) = (0.7, 3);
 const QUICK: f64 = 0.25;
-/// The logarithm of a latency this far from its mean is a change, after so many windows on end.
+/// The logarithm of a latency this far above its mean is a change, after so many windows on end.
 const JUMP: (f64, u32) = (0.35, 2);
 
 /// What a window said.
@@ -95,11 +95,13 @@ impl Hover {
         }
         let latency = window.latency.as_secs_f64().max(1e-9).ln();
         let mean = *self.latency.get_or_insert(latency);
-        if (latency - mean).abs() > JUMP.0 {
+        if latency - mean > JUMP.0 {
             self.jumped += 1;
         } else {
             self.jumped = 0;
-            self.latency = Some(mean + (latency - mean) * SMOOTHING);
+            // A server that is faster than before wants no less.
+            let weight = if mean - latency > JUMP.0 { 1.0 } else { SMOOTHING };
+            self.latency = Some(mean + (latency - mean) * weight);
         }
     }
 
