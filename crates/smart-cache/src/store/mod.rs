@@ -2,7 +2,7 @@
 //!
 //! Loads, single flight, tags, memoisation and fail-safe need little of what holds the values: a [`Store`]. Our own
 //! [`Cache`](crate::Cache) is one. For who wants another order of eviction there are strict LRU (`Lru`, feature `lru`)
-//! and moka's `TinyLFU` with its timers (`Moka`, feature `moka`), and a store of your own is eight methods.
+//! and moka's `TinyLFU` with its timers (`Moka`, feature `moka`), and a store of your own is seven methods.
 //! [`Backed`] makes it a cache that loads:
 //!
 //! ```

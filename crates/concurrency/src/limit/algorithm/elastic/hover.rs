@@ -16,6 +16,8 @@ const LOW: (f64, u32) = (0.02, 30);
 /// And one above it that it is far below; this mean is the quicker one, as whoever is turned away there waits for it.
 const HIGH: (f64, u32) = (0.7, 3);
 const QUICK: f64 = 0.25;
+/// What the latencies say, if what is served says half of it, after so many windows on end.
+const WAVERS: (f64, u32) = (0.4, 9);
 /// The logarithm of a latency this far above its mean is a change, after so many windows on end.
 const JUMP: (f64, u32) = (0.35, 2);
 
@@ -35,10 +37,12 @@ pub(super) struct Hover {
     before: Option<Point>,
     elasticity: f64,
     quick_elasticity: f64,
+    quick_room: f64,
     /// The mean of logarithms of latencies.
     latency: Option<f64>,
     low: u32,
     high: u32,
+    roomy: u32,
     jumped: u32,
 }
 
@@ -49,9 +53,11 @@ impl Hover {
             before: None,
             elasticity: TARGET,
             quick_elasticity: TARGET,
+            quick_room: TARGET,
             latency: None,
             low: 0,
             high: 0,
+            roomy: 0,
             jumped: 0,
         }
     }
@@ -62,7 +68,7 @@ impl Hover {
     }
 
     pub(super) fn learn(&mut self, window: &Window) -> Verdict {
-        let now = Point::new(window.limit, window.throughput());
+        let now = Point::new(window.limit, window.throughput(), window.latency);
         let before = self.before.replace(now);
         let factor = before.map_or(1.0, |before| self.compare(before, now, window.completed));
         self.watch_latency(window);
@@ -70,7 +76,7 @@ impl Hover {
             Verdict::Search(Search::thorough(Direction::Down))
         } else if self.low >= LOW.1 {
             Verdict::Search(Search::new(Direction::Down))
-        } else if self.high >= HIGH.1 {
+        } else if self.high >= HIGH.1 || self.roomy >= WAVERS.1 {
             Verdict::Search(Search::new(Direction::Up))
         } else {
             Verdict::Move(factor)
@@ -83,7 +89,12 @@ impl Hover {
         let elasticity = elasticity.clamp(TARGET - 1.0, TARGET + 1.0);
         self.elasticity += (elasticity - self.elasticity) * SMOOTHING;
         self.quick_elasticity += (elasticity - self.quick_elasticity) * QUICK;
+        let room = now.room(before).map_or(elasticity, |room| room.clamp(TARGET - 1.0, TARGET + 1.0));
+        self.quick_room += (room - self.quick_room) * QUICK;
         self.low = if self.elasticity < LOW.0 { self.low + 1 } else { 0 };
+        // Where calls come in bursts, what is served wavers, and the latencies know better.
+        let is_roomy = self.quick_room > HIGH.0 && self.quick_elasticity > WAVERS.0;
+        self.roomy = if is_roomy { self.roomy + 1 } else { 0 };
         self.high = if self.quick_elasticity > HIGH.0 { self.high + 1 } else { 0 };
         let information = completed as f64 * now.distance(before).powi(2) / INFORMATION;
         (information.clamp(*GAIN.start(), *GAIN.end()) * (elasticity - TARGET)).exp()

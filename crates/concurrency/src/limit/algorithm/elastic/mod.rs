@@ -8,6 +8,7 @@ use self::{
     search::{Direction, Search},
 };
 use super::{Algorithm, Window};
+use std::time::Duration;
 
 /// From so much overload on the limit falls without being asked.
 const TOLERATED: f64 = 0.02;
@@ -23,9 +24,10 @@ const FADE: f64 = 0.998;
 /// By the elasticity of throughput: how many per cent more are served with one per cent more in flight. The default.
 ///
 /// A server that has room serves in proportion: 1. One that is full serves no more, however many it is given: 0. The limit
-/// stands where it is 0.1, a little beyond the knee. It compares throughputs of successive windows and nothing else, so it
-/// needs no latency of an idle server, which nobody measures under load and which drifts; and it asks by going 8 % up and
-/// down around where it stands, so it never turns traffic away to measure.
+/// stands where it is 0.1, a little beyond the knee. It compares successive windows with each other: what was served and,
+/// which by Little's law says the same where calls come in bursts, how long that took. So it needs no latency of an idle
+/// server, which nobody measures under load and which drifts; and it asks by going 8 % up and down around where it stands,
+/// so it never turns traffic away to measure.
 ///
 /// - At first, and when a higher limit would plainly serve more, it **climbs** by 1.4 until that ends. Where the first step
 ///   is of no use, it sinks.
@@ -146,16 +148,18 @@ impl Algorithm for Elastic {
     }
 }
 
-/// The logarithms of a limit and of what was served under it.
+/// The logarithms of a limit, of what was served under it, and of how long that took.
 #[derive(Debug, Clone, Copy)]
 struct Point {
     limit: f64,
     throughput: f64,
+    latency: Option<f64>,
 }
 
 impl Point {
-    fn new(limit: usize, throughput: f64) -> Self {
-        Self { limit: (limit as f64).ln(), throughput: throughput.max(f64::MIN_POSITIVE).ln() }
+    fn new(limit: usize, throughput: f64, latency: Duration) -> Self {
+        let latency = (!latency.is_zero()).then(|| latency.as_secs_f64().ln());
+        Self { limit: (limit as f64).ln(), throughput: throughput.max(f64::MIN_POSITIVE).ln(), latency }
     }
 
     /// How far apart the limits are.
@@ -167,5 +171,14 @@ impl Point {
     fn elasticity(self, before: Self) -> Option<f64> {
         let distance = self.limit - before.limit;
         (distance != 0.0).then(|| (self.throughput - before.throughput) / distance)
+    }
+
+    /// The elasticity that the latencies tell: by Little's law what is in flight is throughput times latency, so where twice
+    /// as many take no longer, twice as many are served. The same as [`elasticity`](Self::elasticity), but where calls do not
+    /// come evenly. None where nothing was timed.
+    fn room(self, before: Self) -> Option<f64> {
+        let distance = self.limit - before.limit;
+        let (now, before) = self.latency.zip(before.latency)?;
+        (distance != 0.0).then(|| 1.0 - (now - before) / distance)
     }
 }

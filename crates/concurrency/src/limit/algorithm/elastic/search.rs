@@ -1,4 +1,5 @@
 use super::{Point, Window};
+use std::time::Duration;
 
 /// A step is judged by so many calls, in one window or in several.
 const ENOUGH: u64 = 200;
@@ -18,11 +19,12 @@ impl Direction {
         }
     }
 
-    /// Whether a step with this elasticity was right.
-    fn is_right(self, elasticity: f64) -> bool {
+    /// Whether a step with this elasticity was right, by what was served and by the latencies: more that takes no longer is
+    /// right whoever sends it, and less that is no faster is wrong.
+    fn is_right(self, elasticity: f64, room: f64) -> bool {
         match self {
-            Self::Up => elasticity > 0.4,
-            Self::Down => elasticity < 0.3,
+            Self::Up => elasticity > 0.4 || room > 0.7,
+            Self::Down => elasticity < 0.3 && room < 0.7,
         }
     }
 }
@@ -37,11 +39,23 @@ pub(super) struct Search {
     retries: u32,
     completed: u64,
     seconds: f64,
+    /// How many were timed, and how long they took together.
+    samples: u64,
+    took: f64,
 }
 
 impl Search {
     pub(super) fn new(direction: Direction) -> Self {
-        Self { direction, base: None, moved: false, retries: 0, completed: 0, seconds: 0.0 }
+        Self {
+            direction,
+            base: None,
+            moved: false,
+            retries: 0,
+            completed: 0,
+            seconds: 0.0,
+            samples: 0,
+            took: 0.0,
+        }
     }
 
     /// One that does not believe at once that its first step was wrong: the server is changing while it looks.
@@ -63,15 +77,19 @@ impl Search {
     pub(super) fn next(&mut self, window: &Window, center: &mut f64) -> Option<f64> {
         self.completed += window.completed;
         self.seconds += window.duration.as_secs_f64();
+        self.samples += window.samples;
+        self.took += window.latency.as_secs_f64() * window.samples as f64;
         if self.completed < ENOUGH {
             return Some(window.limit as f64);
         }
-        let now = Point::new(window.limit, self.completed as f64 / self.seconds.max(f64::MIN_POSITIVE));
-        (self.completed, self.seconds) = (0, 0.0);
+        let latency = Duration::from_secs_f64(self.took / self.samples.max(1) as f64);
+        let throughput = self.completed as f64 / self.seconds.max(f64::MIN_POSITIVE);
+        let now = Point::new(window.limit, throughput, latency);
+        (self.completed, self.seconds, self.samples, self.took) = (0, 0.0, 0, 0.0);
         if let Some(base) = self.base {
             // A step that did not move has met a bound.
             let elasticity = now.elasticity(base)?;
-            if self.direction.is_right(elasticity) {
+            if self.direction.is_right(elasticity, now.room(base).unwrap_or(elasticity)) {
                 self.retries = 0;
                 self.moved = true;
             } else {
