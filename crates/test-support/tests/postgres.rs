@@ -113,7 +113,10 @@ fn processes_that_need_the_template_at_once_make_it_once() {
     let target = TempDir::new().unwrap();
     fs::write(target.path().join("CACHEDIR.TAG"), "").unwrap();
     let program = target.path().join("helper");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By a process of its own: a child that another test starts in the meantime would inherit the file opened for writing,
+    // and a file that is written to cannot be run.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success());
     let start = || {
         let mut command = Command::new(&program);
         common::as_helper(&mut command);
