@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `smart_cache` | an in-process cache bounded in entries and bytes |
 //! | `mem_pool` | pools of objects and buffers, a memory watch, the growth of a call |
-//! | `concurrency` | limits that hold under overload |
+//! | `concurrency` | limits that find themselves, bounded gathers, batches, a balancer, thread pools |
 //! | `db_stats` | a PostgreSQL pool and what its statements cost |
 //! | `redis_cache` | a typed cache over Redis |
 //! | `http_perf` | tower layers: response cache, timing |
