@@ -1,7 +1,8 @@
 use super::{
-    Balancer, EndpointId, Inner,
+    Balancer, EndpointId,
     endpoint::Endpoint,
     estimate::nanos,
+    inner::Inner,
     retry::Budget,
     set::{Set, Slot},
     stats::Label,

@@ -1,8 +1,9 @@
 use super::{
-    EndpointId, Inner, Policy,
+    EndpointId, Policy,
     calls::Calls,
     estimate::Estimate,
     health::{Health, State},
+    inner::Inner,
     tuning::Tuning,
     window::Window,
 };

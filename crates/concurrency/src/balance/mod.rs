@@ -41,6 +41,7 @@ mod check;
 mod endpoint;
 mod estimate;
 mod health;
+mod inner;
 mod layer;
 mod pick;
 mod retry;
@@ -57,42 +58,20 @@ pub use retry::{RunError, Verdict};
 pub use stats::{EndpointState, EndpointStats};
 pub use target::Target;
 
-use arc_swap::ArcSwap;
 use endpoint::Endpoint;
-use health::State;
-use parking_lot::Mutex;
+use inner::Inner;
 use perfect21_core::ConfigError;
-use retry::Budget;
-use set::{Set, Slot};
+use set::Slot;
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
-use tuning::Tuning;
 
 /// Spreads requests over endpoints of any type: addresses, clients, services. See the [module's page](self).
 ///
 /// A handle: clones share the endpoints.
 pub struct Balancer<E> {
     inner: Arc<Inner<E>>,
-}
-
-pub(crate) struct Inner<E> {
-    name: String,
-    label: stats::Label<E>,
-    set: ArcSwap<Set<E>>,
-    /// Held while the set is changed, or an endpoint ejected: both look at all of them.
-    changing: Mutex<()>,
-    next_id: AtomicU64,
-    tuning: Arc<Tuning>,
-    budget: Budget,
-    max_retries: usize,
-    /// So many are down by the health check that it is not believed.
-    check_is_off: AtomicBool,
 }
 
 /// An endpoint of one balancer, as long as that lives.
@@ -113,9 +92,6 @@ pub enum NoEndpoint {
         endpoints: usize,
     },
 }
-
-/// How often two are drawn before all are looked at.
-const DRAWS: usize = 3;
 
 impl<E> Balancer<E> {
     /// Over these endpoints, with the default settings.
@@ -216,140 +192,6 @@ impl<E> Balancer<E> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-impl<E> Inner<E> {
-    fn choose<'a>(
-        &self,
-        set: &'a Set<E>,
-        tried: &[EndpointId],
-    ) -> Result<(&'a Arc<Endpoint<E>>, bool), NoEndpoint> {
-        match set.slots() {
-            [] => return Err(NoEndpoint::Empty),
-            [only] if tried.is_empty() => return Ok((&only.endpoint, self.probes(only))),
-            [_] => {}
-            _ => {
-                for _ in 0..DRAWS {
-                    let (first, second) = set.draw_two();
-                    if let Some(chosen) = self.cheaper(first, second, tried) {
-                        return Ok(chosen);
-                    }
-                }
-            }
-        }
-        self.look_at_all(set, tried)
-    }
-
-    /// Of two, the one that costs less, or the one that is to be probed.
-    fn cheaper<'a>(
-        &self,
-        first: &'a Slot<E>,
-        second: &'a Slot<E>,
-        tried: &[EndpointId],
-    ) -> Option<(&'a Arc<Endpoint<E>>, bool)> {
-        let usable = |slot: &Slot<E>| !tried.contains(&slot.endpoint.id);
-        for slot in [first, second] {
-            if usable(slot) && self.probes(slot) {
-                return Some((&slot.endpoint, true));
-            }
-        }
-        let usable = |slot: &Slot<E>| usable(slot) && self.is_available(slot);
-        let slot = match (usable(first), usable(second)) {
-            (true, true) => {
-                let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight);
-                if cost(first) <= cost(second) { first } else { second }
-            }
-            (true, false) => first,
-            (false, true) => second,
-            (false, false) => return None,
-        };
-        Some((&slot.endpoint, false))
-    }
-
-    /// Few are available, or none: then all are.
-    #[cold]
-    fn look_at_all<'a>(
-        &self,
-        set: &'a Set<E>,
-        tried: &[EndpointId],
-    ) -> Result<(&'a Arc<Endpoint<E>>, bool), NoEndpoint> {
-        let untried = || set.slots().iter().filter(|slot| !tried.contains(&slot.endpoint.id));
-        if let Some(slot) = untried().find(|slot| self.probes(slot)) {
-            return Ok((&slot.endpoint, true));
-        }
-        let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight);
-        let available = untried().filter(|slot| self.is_available(slot));
-        let cheapest = available.min_by(|first, second| cost(first).total_cmp(&cost(second)));
-        // Nobody knows better than chance.
-        let chosen = cheapest.or_else(|| fastrand::choice(untried().collect::<Vec<_>>()));
-        let chosen = chosen.ok_or(NoEndpoint::AllTried { endpoints: set.slots().len() })?;
-        Ok((&chosen.endpoint, false))
-    }
-
-    /// Whether its time is over, and this is the one request that finds out.
-    fn probes(&self, slot: &Slot<E>) -> bool {
-        let health = &slot.endpoint.health;
-        matches!(health.state(), State::Ejected { .. }) && health.probe(self.tuning.now_ms())
-    }
-
-    fn is_available(&self, slot: &Slot<E>) -> bool {
-        let health = &slot.endpoint.health;
-        matches!(health.state(), State::Available { .. })
-            && (!health.is_down() || self.check_is_off.load(Relaxed))
-    }
-
-    /// Takes an endpoint out for a while, unless so many are out already.
-    #[cold]
-    fn eject(&self, endpoint: &Endpoint<E>, until: Option<Duration>) {
-        let _changing = self.changing.lock();
-        let set = self.set.load();
-        let is_out = |slot: &&Slot<E>| !matches!(slot.endpoint.health.state(), State::Available { .. });
-        let others = set.slots().iter().filter(|slot| slot.endpoint.id != endpoint.id);
-        if others.filter(is_out).count() >= self.tuning.may_be_out(set.slots().len()) {
-            return;
-        }
-        let Tuning { first_ejection_ms, max_ejection_ms, .. } = *self.tuning;
-        let now = self.tuning.now_ms();
-        let ejected = match until {
-            None => endpoint.health.eject(now, first_ejection_ms, max_ejection_ms),
-            Some(after) => {
-                let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-                endpoint.health.eject_until(now.saturating_add(after))
-            }
-        };
-        endpoint.ejections.fetch_add(u64::from(ejected), Relaxed);
-    }
-
-    #[cold]
-    fn forget_all(&self, now: u64, since: u64) {
-        let set = self.set.load();
-        let available = || set.slots().iter().filter(|slot| self.is_available(slot));
-        // What failures count as says nothing of how long answers take.
-        let well = available().filter(|slot| slot.endpoint.does_well());
-        let mut estimates: Vec<f64> = well.map(|slot| slot.endpoint.estimate.nanos()).collect();
-        if !estimates.is_empty() {
-            // The middle one: a single endpoint that is slow must not move what is taken for usual.
-            let middle = (estimates.len() - 1) / 2;
-            let usual = *estimates.select_nth_unstable_by(middle, f64::total_cmp).1;
-            self.tuning.usual.store(usual.to_bits(), Relaxed);
-        }
-        // Below what is usual, or a service with little to do would never ask the slower ones again.
-        let sinks_to = self.tuning.usual() / 2.0;
-        for slot in available() {
-            slot.endpoint.estimate.forget(sinks_to, now, since, self.tuning.decay_ns);
-        }
-    }
-
-    fn change<R>(&self, change: impl FnOnce(&mut Vec<Slot<E>>) -> R) -> R {
-        let changing = self.changing.lock();
-        let mut slots = self.set.load().slots().to_vec();
-        let result = change(&mut slots);
-        let old = self.set.swap(Arc::new(Set::new(slots)));
-        // What goes may be the last of an endpoint, whose destructor is not ours.
-        drop(changing);
-        drop(old);
-        result
     }
 }
 
