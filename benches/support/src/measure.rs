@@ -21,7 +21,7 @@ const TOGETHER: f64 = 0.8;
 const ENOUGH: usize = 20;
 const ATTEMPTS: usize = 20;
 
-/// What an operation costs, ours and the peer's, in nanoseconds of one thread's CPU time.
+/// What an operation costs, ours and the peer's, in nanoseconds of CPU time: of one thread, or of the process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) ours: f64,
@@ -36,6 +36,7 @@ pub(crate) struct Cost {
 impl Cost {
     /// Measures a case; `None` if its threads hardly ever ran at once, as on a machine with too few free CPUs.
     pub(crate) fn of(case: &Case, rounds: usize) -> Option<Self> {
+        let rounds = if case.process.is_some() { (rounds / 5).max(5) } else { rounds };
         let mut all = Vec::new();
         (0..ATTEMPTS).find_map(|_| {
             all.extend(Self::rounds(case, rounds));
@@ -44,7 +45,10 @@ impl Cost {
     }
 
     fn rounds(case: &Case, rounds: usize) -> Vec<[Round; 2]> {
-        let times = [times(&case.ours), times(&case.theirs)];
+        let times = match case.process {
+            Some(times) => [times; 2],
+            None => [times(&case.ours), times(&case.theirs)],
+        };
         let gate = Gate::new(case.threads);
         let by_thread: Vec<Vec<[Turn; 2]>> = thread::scope(|scope| {
             let workers: Vec<_> = (0..case.threads)
@@ -111,10 +115,10 @@ struct Turn {
 }
 
 impl Turn {
-    fn take(work: &mut Work, times: u64) -> Self {
-        let (start, cpu) = (Instant::now(), thread_cpu());
+    fn take(work: &mut Work, times: u64, clock: ClockId) -> Self {
+        let (start, before) = (Instant::now(), cpu(clock));
         work(times);
-        Self { cpu: thread_cpu() - cpu, start, end: Instant::now() }
+        Self { cpu: cpu(clock) - before, start, end: Instant::now() }
     }
 }
 
@@ -147,10 +151,16 @@ impl Round {
 
 fn turns(case: &Case, times: [u64; 2], rounds: usize, gate: &Gate) -> Vec<[Turn; 2]> {
     let mut work = [case.ours.on_this_thread(), case.theirs.on_this_thread()];
+    let clock = if case.process.is_some() { ClockId::ProcessCPUTime } else { ClockId::ThreadCPUTime };
     let mut turn = |op: usize| {
         gate.pass();
-        Turn::take(&mut work[op], times[op])
+        Turn::take(&mut work[op], times[op], clock)
     };
+    if case.process.is_some() {
+        // Threads and queues are made.
+        turn(0);
+        turn(1);
+    }
     (0..rounds)
         .map(|round| {
             if round % 2 == 0 {
@@ -168,7 +178,7 @@ fn turns(case: &Case, times: [u64; 2], rounds: usize, gate: &Gate) -> Vec<[Turn;
 fn times(op: &Op) -> u64 {
     let mut work = op.on_this_thread();
     let mut times = 16;
-    while times < 1 << 40 && Turn::take(&mut work, times).cpu < ROUND / 2 {
+    while times < 1 << 40 && Turn::take(&mut work, times, ClockId::ThreadCPUTime).cpu < ROUND / 2 {
         times *= 2;
     }
     times
@@ -187,7 +197,11 @@ fn pin(nth: usize) {
 /// The CPU time of the calling thread so far: what a bench on a busy machine should take differences of.
 #[must_use]
 pub fn thread_cpu() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
+    cpu(ClockId::ThreadCPUTime)
+}
+
+fn cpu(clock: ClockId) -> Duration {
+    let now = clock_gettime(clock);
     // The clock counts up from zero.
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
 }

@@ -69,12 +69,21 @@ pub struct Case {
     pub(crate) ours: Op,
     pub(crate) peer: &'static str,
     pub(crate) theirs: Op,
+    /// What is measured is the process: so many operations a round.
+    pub(crate) process: Option<u64>,
 }
 
 impl Case {
     /// Pairs our operation with a peer's; `name` and `peer` together find its target.
     #[must_use]
     pub fn new(name: &'static str, threads: usize, ours: Op, peer: &'static str, theirs: Op) -> Self {
-        Self { name, threads: threads.max(1), ours, peer, theirs }
+        Self { name, threads: threads.max(1), ours, peer, theirs, process: None }
+    }
+
+    /// As [`new`](Self::new), for operations that are done by threads of their own: called on one thread, so many a round,
+    /// and measured by the CPU time of the whole process. Rounds are a fifth as many.
+    #[must_use]
+    pub fn of_process(name: &'static str, times: u64, ours: Op, peer: &'static str, theirs: Op) -> Self {
+        Self { process: Some(times.max(1)), ..Self::new(name, 1, ours, peer, theirs) }
     }
 }

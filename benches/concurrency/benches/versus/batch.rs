@@ -1,36 +1,23 @@
 //! The batcher beside scuffle-batching and batch-aint-one, from 100, 1000 and 10 000 producers.
 
-use super::process::Contest;
 use batch_aint_one::{BatchingPolicy, Limits, OnFull, Processor};
 use perfect21_bench_concurrency::batch::{self as ours, AT_ONCE, SIZE, WAIT, closed_loop, runtime};
-use perfect21_bench_support::Op;
+use perfect21_bench_support::{Case, Op};
 use scuffle_batching::{BatchExecutor, batch::BatchResponse};
 use std::sync::Arc;
 
-pub(crate) fn contests() -> Vec<Contest> {
+/// Items of a round.
+const TIMES: u64 = 100_000;
+
+pub(crate) fn cases() -> Vec<Case> {
     let sizes =
         [("item, 100 producers", 100), ("item, 1000 producers", 1_000), ("item, 10000 producers", 10_000)];
-    let contest = |name, producers, peer, theirs, max_ratio, known_miss| Contest {
-        name,
-        peer,
-        ours: ours::producers(producers),
-        theirs,
-        times: 100_000,
-        max_ratio,
-        known_miss,
+    let beside = |(name, producers)| {
+        let case = |peer, theirs| Case::of_process(name, TIMES, ours::producers(producers), peer, theirs);
+        [case("scuffle-batching", scuffle(producers)), case("batch-aint-one", aint_one(producers))]
     };
-    sizes
-        .into_iter()
-        .flat_map(|(name, producers)| {
-            [
-                contest(name, producers, "scuffle-batching", scuffle(producers), 0.8, None),
-                contest(name, producers, "batch-aint-one", aint_one(producers), 0.3, Some(AINT_ONE)),
-            ]
-        })
-        .collect()
+    sizes.into_iter().flat_map(beside).collect()
 }
-
-const AINT_ONE: &str = "0.10 to 0.28 when nothing else runs, up to 0.54 in other launches";
 
 struct Identity;
 

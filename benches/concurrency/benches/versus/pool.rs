@@ -1,29 +1,15 @@
 //! The thread pool beside affinitypool and tokio's `spawn_blocking`.
 
-use super::process::Contest;
 use perfect21_bench_concurrency::pool as ours;
-use perfect21_bench_support::Op;
+use perfect21_bench_support::{Case, Op};
 
-const PIPELINED: &str =
-    "one lock for the queue, its bound and its counts, and the time of each job; theirs has neither";
-
-pub(crate) fn contests() -> Vec<Contest> {
-    let contest = |name, peer, ours, theirs, times, max_ratio| Contest {
-        name,
-        peer,
-        ours,
-        theirs,
-        times,
-        max_ratio,
-        known_miss: None,
-    };
-    let affinity =
-        contest("job, pipelined", "affinitypool", ours::pipelined(), affinity_pipelined(), 100_000, 1.0);
+pub(crate) fn cases() -> Vec<Case> {
+    let case = Case::of_process;
     vec![
-        Contest { known_miss: Some(PIPELINED), ..affinity },
-        contest("job, pipelined", "spawn_blocking", ours::pipelined(), blocking_pipelined(), 20_000, 0.25),
-        contest("job, round trip", "spawn_blocking", ours::round_trip(), blocking_round_trip(), 5_000, 1.0),
-        contest("job, round trip", "affinitypool", ours::round_trip(), affinity_round_trip(), 5_000, 1.1),
+        case("job, pipelined", 100_000, ours::pipelined(), "affinitypool", affinity_pipelined()),
+        case("job, pipelined", 20_000, ours::pipelined(), "spawn_blocking", blocking_pipelined()),
+        case("job, round trip", 5_000, ours::round_trip(), "affinitypool", affinity_round_trip()),
+        case("job, round trip", 5_000, ours::round_trip(), "spawn_blocking", blocking_round_trip()),
     ]
 }
 
