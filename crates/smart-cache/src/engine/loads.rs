@@ -50,6 +50,11 @@ impl<K: Eq> Loads<K> {
         self.next
     }
 
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.loads.is_empty()
+    }
+
     pub(crate) fn may_store(&self, hash: u32, number: u64) -> bool {
         self.loads.find(widen(hash), |load| load.number == number).is_some()
     }
@@ -62,7 +67,7 @@ impl<K: Eq> Loads<K> {
     /// A write of the key: what began before will not store.
     #[inline]
     pub(crate) fn overtake<Q: Equivalent<K> + ?Sized>(&mut self, hash: u32, key: &Q) -> Vec<K> {
-        if self.loads.is_empty() { Vec::new() } else { self.take_all(hash, key, |_| true) }
+        if self.is_empty() { Vec::new() } else { self.take_all(hash, key, |_| true) }
     }
 
     /// A load of the key stores what it brought: what is made from what was there before will not.

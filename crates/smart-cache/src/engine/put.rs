@@ -31,8 +31,6 @@ struct Operation<'a, 'c, K, V> {
     gone: Gone<'a, K, V>,
     hold: Hold<'a>,
     overtaken: Vec<K>,
-    /// Keys of changes that a load has overtaken: nobody waits for them.
-    begun_anew: Vec<K>,
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
@@ -44,13 +42,12 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
         claim: Claim<'_>,
         moment: Moment<'_>,
     ) -> Put<K, V> {
-        let (gone, hold) = (self.gone(), self.hold());
-        let (overtaken, begun_anew) = (Vec::new(), Vec::new());
-        let mut op = Operation { place, claim, moment, gone, hold, overtaken, begun_anew };
+        let (gone, hold, overtaken) = (self.gone(), self.hold(), Vec::new());
+        let mut op = Operation { place, claim, moment, gone, hold, overtaken };
         let result = self.run(&mut op, item);
         // Here and below: what panics in a drop at the end of a function would leak its result.
-        let Operation { gone, hold, overtaken, begun_anew, .. } = op;
-        drop((gone, hold, begun_anew));
+        let Operation { gone, hold, overtaken, .. } = op;
+        drop((gone, hold));
         Put { result, overtaken }
     }
 
@@ -132,32 +129,24 @@ impl<K: Hash + Eq, V, S: BuildHasher> Engine<K, V, S> {
     }
 }
 
-/// Whether it may still be stored; a write takes what is under way of its key out of the way.
+/// Whether it may still be stored; then it takes what is under way of its key out of the way.
 fn claims<K: Eq, V>(op: &mut Operation<'_, '_, K, V>, shard: &mut Shard<K, V>, key: &K) -> bool {
     let (hash, moment) = (op.place.hash, &op.moment);
     let may = match &mut op.claim {
         Claim::Write => true,
-        Claim::Load(number) => {
-            let may = shard.loads.may_store(hash, *number);
-            if may {
-                op.begun_anew.extend(shard.loads.overtake_changes(hash, key));
-            }
-            return may;
-        }
-        Claim::Change(number) => {
-            let may = shard.loads.may_store(hash, *number);
-            if may {
-                op.overtaken.extend(shard.loads.overtake_others(hash, key, *number));
-            }
-            return may;
-        }
+        Claim::Load(number) | Claim::Change(number) => shard.loads.may_store(hash, *number),
         Claim::IfAbsent => {
             shard.table.find_mut(hash, |entry| entry.key == *key).is_none_or(|entry| moment.is_over(entry))
         }
         Claim::If(may) => may(),
     };
-    if may {
-        op.overtaken.extend(shard.loads.overtake(hash, key));
+    if may && !shard.loads.is_empty() {
+        let overtaken = match op.claim {
+            Claim::Load(_) => shard.loads.overtake_changes(hash, key),
+            Claim::Change(number) => shard.loads.overtake_others(hash, key, number),
+            _ => shard.loads.overtake(hash, key),
+        };
+        op.overtaken.extend(overtaken);
     }
     may
 }
