@@ -371,6 +371,19 @@ async fn what_the_health_check_finds_down_is_not_asked() {
     tokio::time::timeout(10 * SECOND, checks).await.expect("it outlives its balancer").unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_check_has_its_whole_time_however_many_there_are() {
+    let balancer = Balancer::builder(0..100_usize).clock(Arc::new(Paused)).build().unwrap();
+    let check = |_| async {
+        tokio::time::sleep(90 * MS).await;
+        true
+    };
+    let checks = tokio::spawn(balancer.health_check(SECOND, 100 * MS, check).unwrap());
+    tokio::time::sleep(10 * SECOND).await;
+    assert!(balancer.stats().iter().all(|stats| stats.state == EndpointState::Available));
+    checks.abort();
+}
+
 #[test]
 fn bad_settings_are_refused_by_name() {
     let refused = |set: fn(BalancerBuilder<usize>) -> BalancerBuilder<usize>| {

@@ -77,7 +77,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Entry<'_, K, V, S> {
     /// Gives what is there then.
     ///
     /// `change` runs without a lock; if the value has changed meanwhile, it is called again with the new one. It wins over
-    /// a load of the key that is under way. No hit is counted.
+    /// a load of the key that is under way. No hit is counted. A `change` that itself writes the key each time never ends.
     ///
     /// # Errors
     /// [`Full`], as [`Cache::insert`].

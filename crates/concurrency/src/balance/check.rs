@@ -46,10 +46,12 @@ impl<E: Send + Sync + 'static> Balancer<E> {
             let mut failures = HashMap::new();
             while let Some(balancer) = Weak::upgrade(&inner).map(|inner| Self { inner }) {
                 let targets = balancer.targets();
-                let checks: Vec<_> = targets
-                    .iter()
-                    .map(|target| tokio::time::timeout(timeout, check(target.clone())))
-                    .collect();
+                // The time of a check begins with its turn, not while others are asked.
+                let checks = targets.iter().map(|target| {
+                    let checked = check(target.clone());
+                    async move { tokio::time::timeout(timeout, checked).await }
+                });
+                let checks: Vec<_> = checks.collect();
                 // Nobody keeps the balancer alive while it waits.
                 drop(balancer);
                 let Ok(checks) = gather(checks, AT_ONCE) else { return };

@@ -117,8 +117,8 @@ where
                 all.push(self.keep(led.leader, &loading, held, Stored::Loaded));
                 continue;
             }
-            // There is one for each that is missing.
-            let Some(outcome) = outcomes.next() else { continue };
+            // There is one for each that is missing; a key must not get another one's.
+            let outcome = outcomes.next().unwrap_or(Err(LoadError::Panicked));
             loaded.extend(outcome.is_ok().then_some(nth));
             all.push(self.land(led.leader, &loading, outcome, led.fallback));
         }
