@@ -24,6 +24,8 @@ const PLOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/how_much_memo
 struct Point {
     entries: usize,
     predicted: f64,
+    /// How far the prediction may be off, by itself.
+    error: f64,
     measured: f64,
 }
 
@@ -48,7 +50,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let curve = cache.miss_curve().ok_or("the trace is too short for a curve")?;
     let points = curve.points.iter().map(|point| {
         let cache = Cache::builder().max_entries(point.max_entries.max(1)).build()?;
-        Ok(Point { entries: point.max_entries, predicted: point.hit_rate, measured: replay(&cache, &keys)? })
+        let measured = replay(&cache, &keys)?;
+        Ok(Point { entries: point.max_entries, predicted: point.hit_rate, error: point.error, measured })
     });
     let points = points.collect::<Result<Vec<_>, Box<dyn Error>>>()?;
 
@@ -60,10 +63,11 @@ fn run() -> Result<(), Box<dyn Error>> {
         today * 100.0,
         curve.sampled
     )?;
-    writeln!(out, "{:>10} {:>12} {:>12} {:>8}", "entries", "predicted %", "measured %", "off by")?;
-    for Point { entries, predicted, measured } in &points {
-        let off = (predicted - measured) * 100.0;
-        writeln!(out, "{entries:>10} {:>12.2} {:>12.2} {off:>+8.2}", predicted * 100.0, measured * 100.0)?;
+    writeln!(out, "{:>10} {:>12} {:>8} {:>12} {:>8}", "entries", "predicted %", "±", "measured %", "off by")?;
+    for Point { entries, predicted, error, measured } in &points {
+        let [off, predicted, error, measured] =
+            [predicted - measured, *predicted, *error, *measured].map(|share| share * 100.0);
+        writeln!(out, "{entries:>10} {predicted:>12.2} {error:>8.2} {measured:>12.2} {off:>+8.2}")?;
     }
     fs::create_dir_all(PathBuf::from(PLOT).parent().ok_or("no folder")?)?;
     fs::write(PLOT, page(&path.display().to_string(), entries, &points))?;
@@ -141,9 +145,10 @@ fn page(trace: &str, today: usize, points: &[Point]) -> String {
     }
     let rows = points.iter().map(|point| {
         format!(
-            "<tr><td>{}<td>{:.2} %<td>{:.2} %",
+            "<tr><td>{}<td>{:.2} %<td>± {:.2}<td>{:.2} %",
             point.entries,
             point.predicted * 100.0,
+            point.error * 100.0,
             point.measured * 100.0
         )
     });
@@ -155,7 +160,7 @@ fn page(trace: &str, today: usize, points: &[Point]) -> String {
          td,th{{text-align:right;padding:2px 1em}}</style><h1>How much would a larger cache bring?</h1><p>Hit rate by the \
          number of entries, for {name}. Bold: the cache that was asked. Its curve (blue) beside caches of these sizes \
          (orange, dashed).<svg viewBox='0 0 {width} {height}'>{marks}<polyline points='{predicted}' stroke=#2b7bd6 />\
-         <polyline points='{measured}' stroke=#d9822b stroke-dasharray='6 5' /></svg><table><tr><th>entries<th>predicted\
+         <polyline points='{measured}' stroke=#d9822b stroke-dasharray='6 5' /></svg><table><tr><th>entries<th colspan=2>predicted\
          <th>measured{rows}</table></html>\n",
         predicted = line(|point| point.predicted),
         measured = line(|point| point.measured),

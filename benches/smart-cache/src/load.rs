@@ -1,7 +1,7 @@
 use crate::{Keys, Subject};
 use perfect21_bench_support::Op;
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -37,13 +37,24 @@ impl Load {
         }
     }
 
+    /// Those of all operations of this load: lists of their own would push the caches out of the processor's.
+    fn keys(self) -> Keys {
+        static MADE: [OnceLock<Keys>; 3] = [const { OnceLock::new() }; 3];
+        let keys = match self {
+            Self::HitZipf => MADE[0].get_or_init(|| Keys::zipf(ENTRIES as u32)),
+            Self::HitUniform => MADE[1].get_or_init(|| Keys::uniform(ENTRIES as u32)),
+            Self::Mixed | Self::Miss => MADE[2].get_or_init(|| Keys::zipf(1_000_000)),
+        };
+        keys.clone()
+    }
+
     /// The operation on a cache of its own that is warm.
     #[must_use]
     pub fn on<S: Subject>(self) -> Op {
         match self {
-            Self::HitZipf => hits::<S>(Keys::zipf(ENTRIES as u32)),
-            Self::HitUniform => hits::<S>(Keys::uniform(ENTRIES as u32)),
-            Self::Mixed => mixed::<S>(Keys::zipf(1_000_000)),
+            Self::HitZipf => hits::<S>(self.keys()),
+            Self::HitUniform => hits::<S>(self.keys()),
+            Self::Mixed => mixed::<S>(self.keys()),
             Self::Miss => misses::<S>(),
         }
     }

@@ -52,8 +52,9 @@ const SECOND_LOOKS: usize = 2;
 
 /// Measures all cases, prints the table, and says by the exit code whether `--check` found something.
 ///
-/// Understands `--quick` (fewer rounds), `--check` (exit code 1 on a miss that `targets` does not list as known, and
-/// on a loss of more than 10 % against its last value) and cargo's own `--bench`; anything else is exit code 2.
+/// Understands `--quick` (fewer rounds), `--only TEXT` (cases with TEXT in their name or the peer's), `--check` (exit
+/// code 1 on a miss that `targets` does not list as known, and on a loss of more than 10 % against its last value) and
+/// cargo's own `--bench`; anything else is exit code 2.
 #[must_use]
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is the product")]
 pub fn versus(targets: &str, cases: &[Case]) -> ExitCode {
@@ -61,6 +62,10 @@ pub fn versus(targets: &str, cases: &[Case]) -> ExitCode {
         (Ok(args), Ok(targets)) => (args, targets),
         (Err(error), _) => return refuse(&error),
         (_, Err(error)) => return refuse(&error),
+    };
+    let cases = match args.chosen(cases) {
+        Ok(cases) => cases,
+        Err(error) => return refuse(&error),
     };
     println!("{}", verdict::HEAD);
     let mut verdicts = Vec::new();

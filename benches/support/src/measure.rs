@@ -11,12 +11,16 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-use crate::op::{Case, Op, Work};
+use crate::op::{Case, Op, Ops, Work};
 
 /// About how long one thread works in a round: short enough that most rounds see no other process.
 const ROUND: Duration = Duration::from_micros(500);
 /// Which share of a round all threads must have been at work in, for it to count as one with several threads.
 const TOGETHER: f64 = 0.8;
+/// How often operations are made that are to be made anew; even.
+const PAIRS: usize = 10;
+/// How long an operation is gone through before it is measured.
+const WARM_UP: Duration = Duration::from_millis(20);
 /// With fewer rounds than this at work together a case is measured on, up to so many times as long.
 const ENOUGH: usize = 20;
 const ATTEMPTS: usize = 20;
@@ -39,16 +43,23 @@ impl Cost {
         let rounds = if case.process.is_some() { (rounds / 5).max(5) } else { rounds };
         let mut all = Vec::new();
         (0..ATTEMPTS).find_map(|_| {
-            all.extend(Self::rounds(case, rounds));
+            match &case.ops {
+                Ops::Once(ops) => all.extend(Self::rounds(case, ops, rounds)),
+                Ops::Anew([ours, theirs]) => (0..PAIRS).for_each(|nth| {
+                    // Who is made, warmed and asked first has a few hundredths more of cost, so it is the other next time.
+                    let mut order = [ours, theirs];
+                    order.rotate_left(nth % 2);
+                    let mut rounds = Self::rounds(case, &order.map(|make| make()), rounds / PAIRS);
+                    rounds.iter_mut().for_each(|round| round.rotate_left(nth % 2));
+                    all.extend(rounds);
+                }),
+            }
             Self::sum_up(&all)
         })
     }
 
-    fn rounds(case: &Case, rounds: usize) -> Vec<[Round; 2]> {
-        let times = match case.process {
-            Some(times) => [times; 2],
-            None => [times(&case.ours), times(&case.theirs)],
-        };
+    fn rounds(case: &Case, ops: &[Op; 2], rounds: usize) -> Vec<[Round; 2]> {
+        let times = case.process.map_or_else(|| ops.each_ref().map(times), |times| [times; 2]);
         let gate = Gate::new(case.threads);
         let by_thread: Vec<Vec<[Turn; 2]>> = thread::scope(|scope| {
             let workers: Vec<_> = (0..case.threads)
@@ -58,7 +69,7 @@ impl Cost {
                         if case.threads > 1 {
                             pin(nth);
                         }
-                        turns(case, times, rounds, gate)
+                        turns(case, ops, times, rounds, gate)
                     })
                 })
                 .collect();
@@ -149,8 +160,8 @@ impl Round {
     }
 }
 
-fn turns(case: &Case, times: [u64; 2], rounds: usize, gate: &Gate) -> Vec<[Turn; 2]> {
-    let mut work = [case.ours.on_this_thread(), case.theirs.on_this_thread()];
+fn turns(case: &Case, ops: &[Op; 2], times: [u64; 2], rounds: usize, gate: &Gate) -> Vec<[Turn; 2]> {
+    let mut work = ops.each_ref().map(Op::on_this_thread);
     let clock = if case.process.is_some() { ClockId::ProcessCPUTime } else { ClockId::ThreadCPUTime };
     let mut turn = |op: usize| {
         gate.pass();
@@ -174,14 +185,21 @@ fn turns(case: &Case, times: [u64; 2], rounds: usize, gate: &Gate) -> Vec<[Turn;
         .collect()
 }
 
-/// How often an operation fits into a round, on one thread.
+/// How often an operation fits into a round, on one thread. Warm: who is measured cold would get shorter rounds, and in
+/// each of them its memory is cold at first.
 fn times(op: &Op) -> u64 {
     let mut work = op.on_this_thread();
+    let mut cpu = |times| Turn::take(&mut work, times, ClockId::ThreadCPUTime).cpu;
     let mut times = 16;
-    while times < 1 << 40 && Turn::take(&mut work, times, ClockId::ThreadCPUTime).cpu < ROUND / 2 {
+    while times < 1 << 40 && cpu(times) < ROUND / 2 {
         times *= 2;
     }
-    times
+    let (mut least, mut sum) = (Duration::MAX, Duration::ZERO);
+    while sum < WARM_UP {
+        let took = cpu(times).max(Duration::from_nanos(1));
+        (least, sum) = (least.min(took), sum + took);
+    }
+    ((ROUND.as_secs_f64() / least.as_secs_f64() * times as f64) as u64).max(1)
 }
 
 /// Keeps the calling thread on the nth of the CPUs it may use: the scheduler likes to put both on one.

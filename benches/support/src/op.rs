@@ -66,18 +66,46 @@ impl fmt::Debug for Op {
 pub struct Case {
     pub(crate) name: &'static str,
     pub(crate) threads: usize,
-    pub(crate) ours: Op,
     pub(crate) peer: &'static str,
-    pub(crate) theirs: Op,
+    pub(crate) ops: Ops,
     /// What is measured is the process: so many operations a round.
     pub(crate) process: Option<u64>,
+}
+
+/// Ours and the peer's.
+pub(crate) enum Ops {
+    Once([Op; 2]),
+    Anew([Box<dyn Fn() -> Op + Send + Sync>; 2]),
+}
+
+impl fmt::Debug for Ops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Once(_) => "Once",
+            Self::Anew(_) => "Anew",
+        })
+    }
 }
 
 impl Case {
     /// Pairs our operation with a peer's; `name` and `peer` together find its target.
     #[must_use]
     pub fn new(name: &'static str, threads: usize, ours: Op, peer: &'static str, theirs: Op) -> Self {
-        Self { name, threads: threads.max(1), ours, peer, theirs, process: None }
+        Self { name, threads: threads.max(1), peer, ops: Ops::Once([ours, theirs]), process: None }
+    }
+
+    /// As [`new`](Self::new), for operations on much memory: by where that lies, two that are the same differ by up to a
+    /// third. Both are made anew several times, and all are measured.
+    #[must_use]
+    pub fn anew(
+        name: &'static str,
+        threads: usize,
+        ours: impl Fn() -> Op + Send + Sync + 'static,
+        peer: &'static str,
+        theirs: impl Fn() -> Op + Send + Sync + 'static,
+    ) -> Self {
+        let ops = Ops::Anew([Box::new(ours), Box::new(theirs)]);
+        Self { name, threads: threads.max(1), peer, ops, process: None }
     }
 
     /// As [`new`](Self::new), for operations that are done by threads of their own: called on one thread, so many a round,

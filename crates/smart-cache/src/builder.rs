@@ -120,8 +120,8 @@ impl<K, V, S> Builder<K, V, S> {
 
     /// Whether [`Cache::miss_curve`] is recorded. Default: no.
     ///
-    /// A bit test a lookup; every so many-th key, so that about 1000 are in a cache of this size, also goes through five
-    /// small simulations under one lock. They hold up to 16 000 hashes, 750 kB. Not with a
+    /// A bit test a lookup; every so many-th key, so that about 2000 are in a cache of this size, also goes through five
+    /// small simulations under one lock. They hold up to 32 000 hashes, 1.5 MB. Not with a
     /// [`weigher`](Self::weigher), as they count entries.
     pub fn miss_curve(mut self, recorded: bool) -> Self {
         self.miss_curve = recorded;

@@ -50,15 +50,16 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     {
         let engine = &self.inner.engine;
         let place = engine.place(key);
-        if let Some(sampler) = &self.inner.sampler {
-            sampler.looked_up(place.hash);
-        }
-        engine.get(place, key, |counts, hit| {
+        let found = engine.get(place, key, |counts, hit| {
             // Only the bench that asks what counting costs is built without.
             if cfg!(not(perfect21_uncounted)) {
                 *if hit { &mut counts.hits } else { &mut counts.misses } += 1;
             }
-        })
+        });
+        if let Some(sampler) = &self.inner.sampler {
+            sampler.looked_up(place.hash, found.is_some());
+        }
+        found
     }
 
     /// Puts `value` under `key` for the cache's TTL, and evicts as much as it needs.
@@ -144,6 +145,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         let engine = &self.inner.engine;
         engine.check(max_entries, max_bytes)?;
         engine.resize(max_entries, max_bytes);
+        if let Some(sampler) = &self.inner.sampler {
+            sampler.restart(|| engine.entries(), || engine.counts().0);
+        }
         Ok(())
     }
 
@@ -165,14 +169,15 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         self.inner.engine.bytes()
     }
 
-    /// How often it would hit if it had half, twice, four or eight times the entries, from all lookups so far.
+    /// How often it would hit if it had half, twice, four or eight times the entries, from all lookups so far, or since
+    /// the last [`resize`](Self::resize).
     ///
     /// `None` before the first lookup of a sampled key, and where [`Builder::miss_curve`] did not ask for it. It takes it
-    /// that every miss is followed by an insert; expiry, [`retain`](Self::retain) and a [`resize`](Self::resize) it does
-    /// not see. Locks each shard in turn.
+    /// that every miss is followed by an insert. What expires and what [`retain`](Self::retain) takes out it does not see:
+    /// its [`error`](MissCurve::error) tells how much that is. Locks each shard in turn.
     #[must_use]
     pub fn miss_curve(&self) -> Option<MissCurve> {
-        self.inner.sampler.as_ref()?.curve(&self.inner.engine.counts().0)
+        self.inner.sampler.as_ref()?.curve(|| self.inner.engine.counts().0)
     }
 
     /// What happened so far. Reads each shard in turn.

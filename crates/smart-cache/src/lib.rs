@@ -51,7 +51,7 @@
 //!
 //! An entry costs 24 bytes beside key and value, 4 for what left lately, about 9 for its place in a queue, and a third for
 //! free places of the hash table: a full cache of a million `u64` to `u64` takes 69 bytes of heap an entry, 16 of which are
-//! key and value. A [miss curve](Builder::miss_curve) costs 2 % of a hit.
+//! key and value. A [miss curve](Builder::miss_curve) costs 5 % of a hit.
 //!
 //! These are of the benches in `benches/smart-cache`, on a machine with two cores.
 

@@ -8,7 +8,10 @@ use crate::{
 };
 use perfect21_bench_smart_cache::{Ours, Subject};
 use perfect21_test_support::trace::Trace;
-use std::path::{Path, PathBuf};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+};
 
 /// What the columns are, in their order.
 pub(crate) const COLUMNS: [&str; 9] = [
@@ -47,9 +50,9 @@ pub(crate) struct Row {
 const SCANS: [&str; 3] = ["arc-p6", "cpio", "multi3"];
 const SHARES: [f64; 3] = [0.1, 1.0, 10.0];
 
-pub(crate) fn all(folder: Option<&Path>) -> Result<(Vec<Row>, Vec<Errors>), perfect21_test_support::Error> {
+pub(crate) fn all(folder: Option<&Path>) -> Result<(Vec<Row>, Vec<Errors>), Box<dyn Error>> {
     let (mut rows, mut errors) = (Vec::new(), Vec::new());
-    for path in paths(folder) {
+    for path in paths(folder)? {
         let trace = Trace::read(&path)?;
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let name = file.split('.').next().unwrap_or_default().to_owned();
@@ -69,15 +72,21 @@ pub(crate) fn all(folder: Option<&Path>) -> Result<(Vec<Row>, Vec<Errors>), perf
     Ok((rows, errors))
 }
 
-fn paths(folder: Option<&Path>) -> Vec<PathBuf> {
+fn paths(folder: Option<&Path>) -> Result<Vec<PathBuf>, String> {
     let Some(folder) = folder else {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/data");
-        return ["orm-night.txt.gz", "web12.txt.gz"].map(|name| data.join(name)).into();
+        return Ok(["orm-night.txt.gz", "web12.txt.gz"].map(|name| data.join(name)).into());
     };
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    // Cargo runs a bench in its package's folder, which is not where the words were typed.
+    let folder = std::env::var_os("PWD").map_or_else(PathBuf::new, PathBuf::from).join(folder);
+    let files = folder.read_dir().map_err(|error| format!("--traces {}: {error}", folder.display()))?;
+    let files = files.flatten().map(|entry| entry.path());
     let mut paths: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with(".txt.gz")).collect();
     paths.sort();
-    paths
+    if paths.is_empty() {
+        return Err(format!("--traces {}: no file in it ends in .txt.gz", folder.display()));
+    }
+    Ok(paths)
 }
 
 fn row(name: String, kind: Kind, percent: f64, capacity: usize, keys: &[u64]) -> Row {

@@ -19,8 +19,8 @@ fn main() -> ExitCode {
         cases.push(case::<MiniMoka>(load, 1));
         cases.push(case::<LockedLru>(load, 1));
     }
-    let (with, without) = (Load::HitZipf.on::<WithCurve>(), Load::HitZipf.on::<Ours>());
-    cases.push(Case::new("hit, Zipf, with a miss curve", 1, with, "without", without));
+    let (with, without) = (|| Load::HitZipf.on::<WithCurve>(), || Load::HitZipf.on::<Ours>());
+    cases.push(Case::anew("hit, Zipf, with a miss curve", 1, with, "without", without));
     versus(include_str!("../../targets.toml"), &cases)
 }
 
@@ -28,5 +28,10 @@ fn case<S: Subject>(load: Load, threads: usize) -> Case {
     let threads_name = if threads == 1 { "one thread" } else { "two threads" };
     // Names are those of the targets file, and live as long as the bench.
     let name = format!("{}, {threads_name}", load.name()).leak();
-    Case::new(name, threads, load.on::<Ours>(), S::NAME, load.on::<S>())
+    match load {
+        Load::HitZipf | Load::HitUniform => {
+            Case::anew(name, threads, move || load.on::<Ours>(), S::NAME, move || load.on::<S>())
+        }
+        _ => Case::new(name, threads, load.on::<Ours>(), S::NAME, load.on::<S>()),
+    }
 }

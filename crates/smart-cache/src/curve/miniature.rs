@@ -1,19 +1,31 @@
+use super::{SCALES, estimate::Groups};
 use crate::{
     engine::table::{Hashed, Table},
     policy::{Look, Mark, Node, Policy, Residents},
 };
 
-/// The policy with keys that are only hashes: bounded by its capacity, 30 to 50 bytes an entry.
-pub(super) struct Miniature {
-    capacity: usize,
+const SIZES: usize = SCALES.len();
+const IN_ALL: u8 = (1 << SIZES) - 1;
+
+/// The policy in several sizes, with keys that are only hashes. All of them share a table: a lookup that hits in each,
+/// as most do, touches one entry.
+pub(super) struct Miniatures {
     entries: Table<Entry>,
+    sizes: [Miniature; SIZES],
+}
+
+struct Miniature {
+    capacity: usize,
     policy: Policy,
-    hits: u64,
+    misses: Groups,
 }
 
 struct Entry {
     hash: u32,
-    mark: Mark,
+    /// One bit for each size that it is in.
+    sizes: u8,
+    /// Those of other sizes say nothing.
+    marks: [Mark; SIZES],
 }
 
 impl Hashed for Entry {
@@ -22,65 +34,114 @@ impl Hashed for Entry {
     }
 }
 
-impl Residents for Table<Entry> {
-    fn look(&mut self, node: Node) -> Look<'_> {
-        let found = self.find_mut(node.hash, |entry| entry.mark.is_of(node));
-        found.map_or(Look::Gone, |entry| Look::Live(&mut entry.mark))
+impl Entry {
+    fn is_in(&self, size: usize) -> bool {
+        self.sizes & 1 << size != 0
     }
 }
 
-/// The sample is chosen by the low bits, which the policy wants to differ.
-fn scattered(hash: u32) -> u32 {
-    let hash = (hash ^ hash >> 16).wrapping_mul(0x85EB_CA6B);
-    let hash = (hash ^ hash >> 13).wrapping_mul(0xC2B2_AE35);
-    hash ^ hash >> 16
+/// The entries of one size.
+struct Of<'a> {
+    entries: &'a mut Table<Entry>,
+    size: usize,
+}
+
+impl Residents for Of<'_> {
+    fn look(&mut self, node: Node) -> Look<'_> {
+        let size = self.size;
+        let its = |entry: &Entry| entry.is_in(size) && entry.marks[size].is_of(node);
+        self.entries.find_mut(node.hash, its).map_or(Look::Gone, |entry| Look::Live(&mut entry.marks[size]))
+    }
+}
+
+impl Of<'_> {
+    fn take_out(&mut self, hash: u32) -> Option<Mark> {
+        let entry = self.entries.find_mut(hash, |entry| entry.is_in(self.size))?;
+        entry.sizes &= !(1 << self.size);
+        let (mark, last) = (entry.marks[self.size], entry.sizes == 0);
+        if last {
+            self.entries.remove(hash, |_| true);
+        }
+        Some(mark)
+    }
 }
 
 impl Miniature {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(1), entries: Table::new(), policy: Policy::new(), hits: 0 }
+    fn put(&mut self, hash: u32, mut of: Of<'_>) {
+        let queue = self.policy.admit(hash);
+        while self.policy.residents() >= self.capacity {
+            let Some(node) = self.policy.victim(&mut of) else { break };
+            of.take_out(node.hash);
+        }
+        let mark = self.policy.push(hash, queue);
+        if let Some(entry) = of.entries.find_mut(hash, |_| true) {
+            entry.sizes |= 1 << of.size;
+            entry.marks[of.size] = mark;
+        } else {
+            of.entries.insert(Entry { hash, sizes: 1 << of.size, marks: [mark; SIZES] });
+        }
+    }
+}
+
+impl Miniatures {
+    /// Of so many entries each.
+    pub(super) fn new(capacities: [usize; SIZES]) -> Self {
+        let sizes = capacities.map(|capacity| Miniature {
+            capacity: capacity.max(1),
+            policy: Policy::new(),
+            misses: Groups::default(),
+        });
+        Self { entries: Table::new(), sizes }
     }
 
-    pub(super) fn hits(&self) -> u64 {
-        self.hits
+    /// What each size missed.
+    pub(super) fn misses(&self) -> [&Groups; SIZES] {
+        self.sizes.each_ref().map(|size| &size.misses)
     }
 
     /// After a miss somebody puts the value in.
     pub(super) fn look_up(&mut self, hash: u32) {
-        if self.put(scattered(hash)) {
-            self.hits += 1;
+        let was_in = self.hit(hash);
+        for size in (0..SIZES).filter(|size| was_in & 1 << size == 0) {
+            self.sizes[size].misses.add(hash);
         }
+        self.put(hash, was_in);
     }
 
     pub(super) fn insert(&mut self, hash: u32) {
-        let hash = scattered(hash);
-        if self.entries.find_mut(hash, |_| true).is_none() {
-            self.put(hash);
-        }
+        let was_in = self.entries.find_mut(hash, |_| true).map_or(0, |entry| entry.sizes);
+        self.put(hash, was_in);
     }
 
     pub(super) fn remove(&mut self, hash: u32) {
-        if let Some(entry) = self.entries.remove(scattered(hash), |_| true) {
-            self.policy.left(entry.mark);
-            if self.policy.wants_compact() {
-                self.policy.compact(&mut self.entries);
+        for (size, miniature) in self.sizes.iter_mut().enumerate() {
+            let mut of = Of { entries: &mut self.entries, size };
+            let Some(mark) = of.take_out(hash) else { continue };
+            miniature.policy.left(mark);
+            if miniature.policy.wants_compact() {
+                miniature.policy.compact(&mut of);
             }
         }
     }
 
-    /// Whether it was there already.
-    fn put(&mut self, hash: u32) -> bool {
-        if let Some(entry) = self.entries.find_mut(hash, |_| true) {
-            entry.mark.hit();
-            return true;
+    /// The sizes that it is in.
+    fn hit(&mut self, hash: u32) -> u8 {
+        let Some(entry) = self.entries.find_mut(hash, |_| true) else { return 0 };
+        entry
+            .marks
+            .iter_mut()
+            .enumerate()
+            .filter(|(size, _)| entry.sizes & 1 << size != 0)
+            .for_each(|(_, mark)| mark.hit());
+        entry.sizes
+    }
+
+    fn put(&mut self, hash: u32, was_in: u8) {
+        if was_in == IN_ALL {
+            return;
         }
-        let queue = self.policy.admit(hash);
-        while self.entries.len() >= self.capacity {
-            let Some(node) = self.policy.victim(&mut self.entries) else { break };
-            self.entries.remove(node.hash, |entry| entry.mark.is_of(node));
+        for size in (0..SIZES).filter(|size| was_in & 1 << size == 0) {
+            self.sizes[size].put(hash, Of { entries: &mut self.entries, size });
         }
-        let mark = self.policy.push(hash, queue);
-        self.entries.insert(Entry { hash, mark });
-        false
     }
 }

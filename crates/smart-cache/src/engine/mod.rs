@@ -298,6 +298,11 @@ impl<K, V, S> Engine<K, V, S> {
         self.times.clock().wall()
     }
 
+    /// How many entries both bounds allow.
+    pub(crate) fn entries(&self) -> usize {
+        plan::entries(self.max_entries(), self.max_bytes(), self.fixed)
+    }
+
     pub(crate) fn max_entries(&self) -> usize {
         self.max_entries.load(Ordering::Acquire)
     }

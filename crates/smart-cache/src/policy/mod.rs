@@ -122,7 +122,7 @@ impl Policy {
         }
     }
 
-    fn residents(&self) -> usize {
+    pub(crate) fn residents(&self) -> usize {
         self.live[0] + self.live[1]
     }
 
