@@ -50,16 +50,15 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     {
         let engine = &self.inner.engine;
         let place = engine.place(key);
-        let found = engine.get(place, key, |counts, hit| {
+        if let Some(sampler) = &self.inner.sampler {
+            sampler.looked_up(place.hash);
+        }
+        engine.get(place, key, |counts, hit| {
             // Only the bench that asks what counting costs is built without.
             if cfg!(not(perfect21_uncounted)) {
                 *if hit { &mut counts.hits } else { &mut counts.misses } += 1;
             }
-        });
-        if let Some(sampler) = &self.inner.sampler {
-            sampler.looked_up(place.hash, found.is_some());
-        }
-        found
+        })
     }
 
     /// Puts `value` under `key` for the cache's TTL, and evicts as much as it needs.
@@ -174,7 +173,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     ///
     /// `None` before the first lookup of a sampled key, and where [`Builder::miss_curve`] did not ask for it. It takes it
     /// that every miss is followed by an insert. What expires and what [`retain`](Self::retain) takes out it does not see:
-    /// its [`error`](MissCurve::error) tells how much that is. Locks each shard in turn.
+    /// its [`correction`](MissCurve::correction) tells how much that is. Locks each shard in turn.
     #[must_use]
     pub fn miss_curve(&self) -> Option<MissCurve> {
         self.inner.sampler.as_ref()?.curve(|| self.inner.engine.counts().0)

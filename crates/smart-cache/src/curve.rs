@@ -23,11 +23,12 @@ const TODAY: usize = 1;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MissCurve {
-    /// The smallest first.
+    /// The smallest first. That of today's bound is what was.
     pub points: Vec<CurvePoint>,
-    /// What the curve says of today's bound less what was. Where it is more than the point's own error, entries leave for
-    /// another reason than the bound, such as expiry, and the other points are as wrong.
-    pub error: f64,
+    /// What the sample alone says of today's bound less what was. It is taken off at that point, and as far as the misses
+    /// of other sizes go with those of today, there. Where it is more than a few hundredths, entries leave for another
+    /// reason than the bound, such as expiry, and the points are less certain than their errors say.
+    pub correction: f64,
     /// Lookups that it is made of.
     pub sampled: u64,
 }
@@ -43,7 +44,7 @@ pub struct CurvePoint {
     /// The share of lookups that would have hit, from 0 to 1.
     pub hit_rate: f64,
     /// How far the choice of the sampled keys may have put `hit_rate` off: about 95 in 100 are within. 0 where all keys
-    /// are sampled.
+    /// are sampled, and for today's bound.
     pub error: f64,
 }
 
@@ -57,10 +58,7 @@ pub(crate) struct Sampler {
 /// What happened to a key.
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    /// It was looked up, and the cache had it.
-    Hit,
-    /// It was looked up, and the cache did not have it.
-    Miss,
+    LookUp,
     Insert,
     Remove,
 }
@@ -73,8 +71,6 @@ struct Sampled {
     one_of: f64,
     sizes: Miniatures,
     lookups: u64,
-    /// Lookups of sampled keys that the cache itself missed.
-    missed: Groups,
     /// What the cache had counted before.
     before: Counts,
 }
@@ -84,7 +80,7 @@ impl Sampled {
         let one_of = (entries as f64 / SAMPLE as f64).max(1.0);
         let sizes = Miniatures::new(SCALES.map(|scale| (entries as f64 * scale / one_of) as usize));
         let pending = Vec::with_capacity(PENDING);
-        Self { pending, entries, one_of, sizes, lookups: 0, missed: Groups::default(), before }
+        Self { pending, entries, one_of, sizes, lookups: 0, before }
     }
 
     fn last(&self) -> u32 {
@@ -101,11 +97,8 @@ impl Sampled {
             }
             let hash = scattered(hash);
             match event {
-                Event::Hit | Event::Miss => {
+                Event::LookUp => {
                     self.lookups += 1;
-                    if matches!(event, Event::Miss) {
-                        self.missed.add(hash);
-                    }
                     self.sizes.look_up(hash);
                 }
                 Event::Insert => self.sizes.insert(hash),
@@ -120,7 +113,8 @@ impl Sampled {
         if self.lookups == 0 || lookups == 0.0 {
             return None;
         }
-        let survey = Survey { one_of: self.one_of, lookups, misses: misses as f64, sampled: &self.missed };
+        let missed = self.sizes.misses();
+        let survey = Survey { one_of: self.one_of, lookups, misses: misses as f64, today: missed[TODAY] };
         let point = |(scale, missed): (&f64, &Groups)| {
             let missed = survey.estimate(missed);
             CurvePoint {
@@ -130,9 +124,8 @@ impl Sampled {
                 error: missed.error,
             }
         };
-        let points: Vec<CurvePoint> = SCALES.iter().zip(self.sizes.misses()).map(point).collect();
-        let error = points[TODAY].hit_rate - hits as f64 / lookups;
-        Some(MissCurve { points, error, sampled: self.lookups })
+        let points = SCALES.iter().zip(missed).map(point).collect();
+        Some(MissCurve { points, correction: survey.correction(), sampled: self.lookups })
     }
 }
 
@@ -152,8 +145,8 @@ impl Sampler {
     }
 
     #[inline]
-    pub(crate) fn looked_up(&self, hash: u32, hit: bool) {
-        self.sample(hash, if hit { Event::Hit } else { Event::Miss });
+    pub(crate) fn looked_up(&self, hash: u32) {
+        self.sample(hash, Event::LookUp);
     }
 
     #[inline]

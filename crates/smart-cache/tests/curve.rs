@@ -40,7 +40,7 @@ fn what_it_says_of_other_sizes_comes_true() {
         let cache = builder(max_entries).miss_curve(true).build().unwrap();
         let actual = run(&cache);
         let curve = cache.miss_curve().unwrap();
-        assert!((curve.points[1].hit_rate - actual - curve.error).abs() < 1e-9);
+        assert!((curve.points[1].hit_rate - actual).abs() < 1e-9 && curve.correction.abs() < 0.1);
         for (point, actual) in curve.points.iter().zip(truth(&curve)) {
             assert!((point.hit_rate - actual).abs() < 0.025, "{point:?}, but {actual}");
         }
@@ -58,11 +58,17 @@ fn nearly_all_points_are_within_their_error() {
     });
     let curves: Vec<MissCurve> = curves.collect();
     let truth = truth(&curves[0]);
-    let points = || curves.iter().flat_map(|curve| curve.points.iter().zip(&truth));
+    // All but that of today, which is what was.
+    let points = || {
+        curves
+            .iter()
+            .flat_map(|curve| curve.points.iter().zip(&truth))
+            .filter(|(point, _)| point.scale != 1.0)
+    };
     // The other cache is not the same twice either: which of its shards is full differs.
     let within =
         points().filter(|(point, actual)| (point.hit_rate - *actual).abs() < point.error + 0.001).count();
-    assert!((90..=100).contains(&within), "{within} of {}", points().count());
+    assert!((70..=80).contains(&within), "{within} of {}", points().count());
     assert!(points().all(|(point, _)| point.error > 0.0 && point.error < 0.02));
 }
 
@@ -89,7 +95,7 @@ fn a_resize_starts_it_anew() {
 }
 
 #[test]
-fn what_expires_shows_in_the_error_of_today() {
+fn what_expires_shows_in_the_correction() {
     let clock = Arc::new(ManualClock::new());
     let cache =
         builder(100).miss_curve(true).ttl(Duration::from_secs(1)).clock(Arc::clone(&clock) as _).build();
@@ -100,8 +106,9 @@ fn what_expires_shows_in_the_error_of_today() {
         }
         clock.advance(Duration::from_millis(500));
     }
-    let error = cache.miss_curve().unwrap().error;
-    assert!((error - 0.49).abs() < 0.02, "{error}");
+    let curve = cache.miss_curve().unwrap();
+    assert!((curve.points[1].hit_rate - 0.5).abs() < 1e-9, "{curve:?}");
+    assert!((curve.correction - 0.49).abs() < 0.02, "{curve:?}");
 }
 
 #[test]
@@ -116,7 +123,7 @@ fn it_sees_writes_and_removals() {
     }
     let curve = cache.miss_curve().unwrap();
     assert!(curve.points.iter().all(|point| (point.hit_rate - 0.5).abs() < 1e-9), "{curve:?}");
-    assert_eq!((curve.sampled, curve.error), (100, 0.0));
+    assert_eq!((curve.sampled, curve.correction), (100, 0.0));
 }
 
 #[test]
