@@ -52,7 +52,8 @@ pub struct CurvePoint {
 pub(crate) struct Sampler {
     /// A key is one of the sample if its hash, spread, is not above this.
     last: AtomicU32,
-    sampled: Mutex<Sampled>,
+    /// Apart, so that a lookup of another key finds all it reads in one line of the cache's own.
+    sampled: Box<Mutex<Sampled>>,
 }
 
 /// What happened to a key.
@@ -133,7 +134,7 @@ impl Sampler {
     /// For a cache of so many entries.
     pub(crate) fn new(entries: usize) -> Self {
         let sampled = Sampled::new(entries, Counts::default());
-        Self { last: AtomicU32::new(sampled.last()), sampled: Mutex::new(sampled) }
+        Self { last: AtomicU32::new(sampled.last()), sampled: Box::new(Mutex::new(sampled)) }
     }
 
     /// Starts anew, for a cache of so many entries that counted so much until now. Both are read under the lock: the last
