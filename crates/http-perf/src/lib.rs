@@ -6,6 +6,7 @@
 //! - [`ResponseCache`] (`response-cache`): answers repeated GET requests without calling the service again.
 //! - [`Timing`] (`timing`): tells clients how long a request took, records latencies and status counts by route (with
 //!   the feature `axum`), and logs slow requests.
+//! - `Upstream` (`upstream`): typed requests to several servers, balanced over them.
 //!
 #![cfg_attr(all(feature = "response-cache", feature = "timing"), doc = "```")]
 #![cfg_attr(not(all(feature = "response-cache", feature = "timing")), doc = "```ignore")]
@@ -28,9 +29,13 @@
 pub mod response_cache;
 #[cfg(feature = "timing")]
 pub mod timing;
+#[cfg(feature = "upstream")]
+pub mod upstream;
 
 pub use perfect21_core::{Clock, ConfigError, LatencySnapshot, Observe, Pressure, Trim, Trimmed};
 #[cfg(feature = "response-cache")]
 pub use response_cache::ResponseCache;
 #[cfg(feature = "timing")]
 pub use timing::Timing;
+#[cfg(feature = "upstream")]
+pub use upstream::Upstream;

@@ -25,7 +25,8 @@ impl Verdict {
         if result.is_ok() { Self::Success } else { Self::Failure }
     }
 
-    pub(super) fn tell<E>(self, pick: Pick<E>) {
+    /// Tells it to the endpoint.
+    pub fn tell<E>(self, pick: Pick<E>) {
         match self {
             Self::Success => pick.success(),
             Self::Failure => pick.failure(),
