@@ -8,7 +8,7 @@ use super::{
     stats::Stats,
     task::{DISCARDED, Task, WAITING, Work},
 };
-use crate::sync::Mutex;
+use crate::{panicked::guarded, sync::Mutex};
 use perfect21_core::Clock;
 use std::{
     io,
@@ -44,6 +44,15 @@ pub(crate) struct Crew {
     pub(super) found: AtomicBool,
 }
 
+/// How long the pool does without a thread that the system did not start, where it has others.
+const HIRE_AGAIN: Duration = Duration::from_millis(100);
+
+/// A thread that was counted, and did not start.
+struct Unstarted {
+    number: u64,
+    error: io::Error,
+}
+
 enum No {
     Full,
     Closed,
@@ -62,6 +71,7 @@ impl Crew {
             searching: 0,
             free_searchers: 0,
             grown: None,
+            hire_from: None,
             running: 0,
             closed: false,
             numbers: 0,
@@ -114,43 +124,68 @@ impl Crew {
         if patient {
             work.advance(WAITING, super::task::QUEUED);
         }
-        let first = (state.threads == 0).then(|| Arc::clone(&work));
-        state.line.push(work, now);
+        state.line.push(Arc::clone(&work), now);
         if state.searching > 0 {
             self.found.store(true, Relaxed);
         }
-        let call = state.call();
+        let call = state.call(now);
         drop(state);
-        match (self.answer(call), first) {
-            (Err(error), Some(work)) if self.take_back(&*work) => Err(No::Thread(error)),
-            _ => Ok(()),
+        match self.answer(call) {
+            Ok(()) => Ok(()),
+            Err(Unstarted { number, error }) => {
+                if self.quit(number, &error, Some(&*work)) {
+                    Err(No::Thread(error))
+                } else {
+                    Ok(())
+                }
+            }
         }
     }
 
-    /// Does what was called for; an error where a thread could not be started.
-    pub(super) fn answer(self: &Arc<Self>, call: Call) -> io::Result<()> {
+    /// Does what was called for by others than a new job. A thread that does not start leaves the jobs to the others.
+    pub(super) fn answer_all(self: &Arc<Self>, calls: Vec<Call>) {
+        for call in calls {
+            if let Err(Unstarted { number, error }) = self.answer(call) {
+                self.quit(number, &error, None);
+            }
+        }
+    }
+
+    fn answer(self: &Arc<Self>, call: Call) -> Result<(), Unstarted> {
         match call {
             Call::Nobody => Ok(()),
             Call::Wake(seat) => {
                 seat.wake();
                 Ok(())
             }
-            Call::Hire(number) => self.staff.start(self, number).inspect_err(|_| self.quit(number)),
+            Call::Hire(number) => self.staff.start(self, number).map_err(|error| Unstarted { number, error }),
         }
     }
 
+    /// Counts a thread that did not start out. Where it was the only one, nobody would ever come to what is queued: `work`
+    /// is taken back, which is told, and other jobs end with the error.
     #[cold]
-    fn quit(&self, number: u64) {
+    pub(super) fn quit(&self, number: u64, error: &io::Error, work: Option<&dyn Work>) -> bool {
         let mut state = self.state.lock();
         state.threads -= 1;
         state.standby.take_if(|standby| standby.number == number);
-    }
-
-    /// Takes a job back that nobody is there for.
-    #[cold]
-    fn take_back(&self, work: &dyn Work) -> bool {
-        let mut state = self.state.lock();
-        state.threads == 0 && state.line.cancel(work).is_some()
+        state.hire_from = Some(self.clock.now() + HIRE_AGAIN);
+        if state.threads > 0 {
+            return false;
+        }
+        let taken = work.is_some_and(|work| state.line.cancel(work).is_some());
+        let stranded = state.line.strand();
+        let drained = state.is_drained();
+        drop(state);
+        for work in stranded {
+            let error =
+                error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+            guarded(|| work.strand(error));
+        }
+        if drained {
+            self.drained.notify_waiters();
+        }
+        taken
     }
 
     /// Takes a job out of the queue, if it is still there, and drops its closure.
@@ -216,21 +251,19 @@ impl Crew {
     }
 
     pub(crate) fn resize(self: &Arc<Self>, min: usize, max: usize) {
+        let now = self.clock.now();
         let mut state = self.state.lock();
         (state.min, state.max) = (min, max);
         let mut calls = Vec::new();
         // Jobs that are queued find the new threads at once: those up to `min` need no reason.
         while calls.len() < state.line.len() && state.workers() < state.wanted() {
-            calls.push(state.call());
+            calls.push(state.call(now));
         }
         if state.line.len() > 0 {
-            calls.push(state.call());
+            calls.push(state.call(now));
         }
         drop(state);
-        for call in calls {
-            // A thread that does not start leaves the job to the others.
-            let _ = self.answer(call);
-        }
+        self.answer_all(calls);
         self.wake_all();
     }
 

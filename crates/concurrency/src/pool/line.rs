@@ -1,6 +1,6 @@
 //! The queue: what is admitted, and behind it what waits for room.
 
-use super::task::{CANCELLED, QUEUED, REFUSED, RUNNING, WAITING, Work};
+use super::task::{CANCELLED, QUEUED, REFUSED, RUNNING, STRANDED, WAITING, Work};
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 /// So many cancelled jobs may lie in a queue before it is swept, or as many as are alive.
@@ -88,6 +88,13 @@ impl Line {
     /// Sends away who waits for room.
     pub(super) fn refuse(&mut self) -> Vec<Arc<dyn Work>> {
         self.waiting.drain(WAITING, REFUSED)
+    }
+
+    /// Empties it, with those who wait for room: there is nobody to work on it.
+    pub(super) fn strand(&mut self) -> Vec<Arc<dyn Work>> {
+        let mut stranded = self.queued.drain(QUEUED, STRANDED);
+        stranded.extend(self.waiting.drain(WAITING, STRANDED));
+        stranded
     }
 
     /// When the oldest job was submitted.

@@ -24,6 +24,8 @@ mod job;
 mod line;
 #[cfg(all(test, perfect21_loom))]
 mod models;
+#[cfg(all(test, not(perfect21_loom)))]
+mod scarce_tests;
 mod staff;
 mod state;
 mod stats;

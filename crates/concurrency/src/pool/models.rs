@@ -244,6 +244,53 @@ fn a_close_loses_nobody() {
     });
 }
 
+#[test]
+fn who_counts_on_a_thread_that_does_not_start_is_told() {
+    model(|| {
+        let (crew, calls, held) = (crew(1), Arc::default(), Arc::new(()));
+        let mut first = job(&crew, &calls, &held);
+        let mut second = Submit::new(|| 2, Arc::clone(&crew));
+        let (queued, waiting) = (Poller::new(), Poller::new());
+        assert!(waiting.poll(&mut second).is_pending());
+        let starter = thread::spawn({
+            let crew = Arc::clone(&crew);
+            move || crew.quit(1, &std::io::ErrorKind::WouldBlock.into(), None)
+        });
+        let early = queued.poll(&mut first);
+        assert!(!starter.join().unwrap());
+        let Poll::Ready(result) = (if early.is_ready() {
+            early
+        } else {
+            assert!(queued.was_woken());
+            queued.poll(&mut first)
+        }) else {
+            panic!("nobody answers")
+        };
+        assert!(matches!(result, Err(JobError::NoThread { .. })));
+        assert!(waiting.was_woken());
+        let Poll::Ready(admitted) = waiting.poll(&mut second) else { panic!("nobody answers") };
+        assert!(matches!(admitted_result(&waiting, admitted), Err(JobError::NoThread { .. })));
+        assert_eq!((calls.load(SeqCst), Arc::strong_count(&held)), (0, 1));
+    });
+}
+
+#[test]
+fn a_handle_that_goes_while_no_thread_starts_holds_nothing() {
+    model(|| {
+        let (crew, calls, held) = (crew(1), Arc::default(), Arc::new(()));
+        let job = job(&crew, &calls, &held);
+        let starter = thread::spawn({
+            let crew = Arc::clone(&crew);
+            move || crew.quit(1, &std::io::ErrorKind::WouldBlock.into(), None)
+        });
+        drop(job);
+        starter.join().unwrap();
+        let stats = crew.stats();
+        assert_eq!((stats.queued, stats.threads, calls.load(SeqCst)), (0, 0, 0));
+        assert_eq!(Arc::strong_count(&held), 1);
+    });
+}
+
 fn admitted_result<F>(poller: &Poller, admitted: Result<Job<i32>, Refused<F>>) -> Result<(), JobError> {
     let Poll::Ready(result) = poller.poll(&mut admitted?) else { panic!("nobody answers") };
     result.map(drop)

@@ -10,6 +10,9 @@ use std::{
     thread::{self, Thread},
 };
 
+#[cfg(all(test, not(perfect21_loom)))]
+type Lets = Box<dyn Fn(&Arc<Crew>, u64) -> io::Result<()> + Send + Sync>;
+
 /// Who works on a queue.
 pub(crate) enum Staff {
     /// Threads of the pool's own.
@@ -17,6 +20,9 @@ pub(crate) enum Staff {
     /// Tasks on a rayon pool, one for each job: whoever waits in `join` may begin one, and must not be kept in it.
     #[cfg(feature = "rayon")]
     Rayon(Arc<rayon::ThreadPool>),
+    /// Threads, where this does not say that the system starts none.
+    #[cfg(all(test, not(perfect21_loom)))]
+    Scarce(Lets),
     /// The models' own threads.
     #[cfg(all(test, perfect21_loom))]
     Models,
@@ -27,10 +33,9 @@ impl Staff {
     pub(super) fn start(&self, crew: &Arc<Crew>, number: u64) -> io::Result<()> {
         let worker = Arc::clone(crew);
         match self {
-            Self::Threads => {
-                let name = format!("{}-{number}", crew.name);
-                thread::Builder::new().name(name).spawn(move || worker.work(number)).map(drop)
-            }
+            Self::Threads => spawn(worker, number),
+            #[cfg(all(test, not(perfect21_loom)))]
+            Self::Scarce(lets) => lets(crew, number).and_then(|()| spawn(worker, number)),
             #[cfg(feature = "rayon")]
             Self::Rayon(pool) => {
                 pool.spawn(move || worker.turn(number, None));
@@ -45,12 +50,19 @@ impl Staff {
     pub(super) fn sleeps(&self) -> bool {
         match self {
             Self::Threads => true,
+            #[cfg(all(test, not(perfect21_loom)))]
+            Self::Scarce(_) => true,
             #[cfg(feature = "rayon")]
             Self::Rayon(_) => false,
             #[cfg(all(test, perfect21_loom))]
             Self::Models => true,
         }
     }
+}
+
+fn spawn(worker: Arc<Crew>, number: u64) -> io::Result<()> {
+    let name = format!("{}-{number}", worker.name);
+    thread::Builder::new().name(name).spawn(move || worker.work(number)).map(drop)
 }
 
 impl fmt::Debug for Staff {

@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) free_searchers: usize,
     /// When the pool grew last because a job had waited.
     pub(super) grown: Option<Instant>,
+    /// The system started no thread: none is asked for before this, unless there is no other.
+    pub(super) hire_from: Option<Instant>,
     pub(super) running: usize,
     pub(super) closed: bool,
     pub(super) numbers: u64,
@@ -67,7 +69,7 @@ impl State {
 
     /// Finds somebody for a job that was just queued: one who searches, a sleeper, a new thread up to `min`, or somebody to watch how
     /// long it waits.
-    pub(super) fn call(&mut self) -> Call {
+    pub(super) fn call(&mut self, now: Instant) -> Call {
         if self.free_searchers > 0 {
             self.free_searchers -= 1;
             return Call::Nobody;
@@ -79,18 +81,24 @@ impl State {
         if self.workers() < self.wanted() {
             return match self.standby.take() {
                 Some(standby) => standby.seat.map_or(Call::Nobody, Call::Wake),
-                None => Call::Hire(self.hire()),
+                None if self.may_hire(now) => Call::Hire(self.hire()),
+                None => Call::Nobody,
             };
         }
+        let may_hire = self.threads < self.max && self.may_hire(now);
         match &mut self.standby {
             Some(Standby { armed: true, .. } | Standby { seat: None, .. }) => Call::Nobody,
             Some(Standby { armed, seat: Some(seat), .. }) => {
                 *armed = true;
                 Call::Wake(Arc::clone(seat))
             }
-            None if self.threads < self.max => Call::Hire(self.hire_standby()),
+            None if may_hire => Call::Hire(self.hire_standby()),
             None => Call::Nobody,
         }
+    }
+
+    pub(super) fn may_hire(&self, now: Instant) -> bool {
+        self.threads == 0 || self.hire_from.is_none_or(|from| now >= from)
     }
 
     /// Counts a new thread; its number.

@@ -9,7 +9,7 @@ use crate::{
     sync::{AtomicU8, Mutex, Ordering},
 };
 use std::{
-    mem,
+    io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     task::{Context, Poll, Waker},
 };
@@ -28,6 +28,8 @@ pub(super) const CANCELLED: u8 = 4;
 pub(super) const DISCARDED: u8 = 5;
 /// The pool was closed while its submitter waited.
 pub(super) const REFUSED: u8 = 6;
+/// The pool has no thread for it, and the system starts none.
+pub(super) const STRANDED: u8 = 7;
 
 pub(super) struct Task<F, T> {
     phase: AtomicU8,
@@ -42,6 +44,7 @@ struct Slot<F, T> {
 enum Content<F, T> {
     Work(F),
     Output(Result<T, Panicked>),
+    Stranded(io::Error),
     Nothing,
 }
 
@@ -55,6 +58,8 @@ pub(super) trait Work: Send + Sync {
     fn publish(&self);
     /// Drops the closure.
     fn discard(&self);
+    /// Drops the closure, and tells the handle why; the phase says so already.
+    fn strand(&self, error: io::Error);
     fn wake(&self);
 }
 
@@ -75,7 +80,7 @@ impl<F, T> Task<F, T> {
     pub(super) fn take_work(&self) -> Option<F> {
         match self.take() {
             Content::Work(work) => Some(work),
-            Content::Output(_) | Content::Nothing => None,
+            Content::Output(_) | Content::Stranded(_) | Content::Nothing => None,
         }
     }
 
@@ -135,6 +140,11 @@ where
         drop(self.take());
     }
 
+    fn strand(&self, error: io::Error) {
+        drop(mem::replace(&mut self.slot.lock().content, Content::Stranded(error)));
+        self.wake();
+    }
+
     fn wake(&self) {
         // The lock comes after the phase was changed: whoever waits has seen that, or has left a waker.
         let waker = self.slot.lock().waker.take();
@@ -154,7 +164,16 @@ where
         match self.phase.load(Ordering::Acquire) {
             DONE => match mem::replace(&mut slot.content, Content::Nothing) {
                 Content::Output(output) => Poll::Ready(output.map_err(JobError::Panicked)),
-                Content::Work(_) | Content::Nothing => unreachable!("its handle takes the result once"),
+                _ => unreachable!("its handle takes the result once"),
+            },
+            STRANDED => match mem::replace(&mut slot.content, Content::Nothing) {
+                Content::Stranded(source) => Poll::Ready(Err(JobError::NoThread { source })),
+                // What for comes next, and wakes.
+                content => {
+                    slot.content = content;
+                    slot.wait(cx);
+                    Poll::Pending
+                }
             },
             DISCARDED => Poll::Ready(Err(JobError::Discarded)),
             _ => {

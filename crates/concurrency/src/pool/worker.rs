@@ -150,10 +150,7 @@ impl Crew {
         if let Some(admitted) = orders.admitted {
             guarded(|| admitted.wake());
         }
-        for call in orders.calls {
-            // A thread that does not start leaves the job to the others.
-            let _ = self.answer(call);
-        }
+        self.answer_all(orders.calls);
         if orders.drained {
             guarded(|| self.drained.notify_waiters());
         }
@@ -162,7 +159,7 @@ impl Crew {
 
     fn next(&self, state: &mut State, seat: &Arc<Seat>, own: &mut Own) -> Orders {
         if state.threads > state.max {
-            return leave(state, seat);
+            return self.leave(state, seat);
         }
         // A sleeper that only looks at the time leaves the job to the one that was called for it: else its own time
         // would begin anew.
@@ -172,7 +169,7 @@ impl Crew {
             return run(state, seat, work);
         }
         if state.closed || !self.staff.sleeps() {
-            return leave(state, seat);
+            return self.leave(state, seat);
         }
         // One who sleeps is counted on by nobody who does not call it.
         if !seat.is_listed() && !own.searched && state.searching < SEARCHERS {
@@ -182,7 +179,7 @@ impl Crew {
             self.found.store(false, Relaxed);
             return Orders::only(Next::Search);
         }
-        let Some(left) = self.time_left(state, own) else { return leave(state, seat) };
+        let Some(left) = self.time_left(state, own) else { return self.leave(state, seat) };
         if !seat.is_listed() {
             seat.set_listed(true);
             state.idle.push(Arc::clone(seat));
@@ -199,12 +196,12 @@ impl Crew {
         }
         if state.threads > state.max || (state.closed && state.line.len() == 0) {
             state.standby = None;
-            return leave(state, seat);
+            return self.leave(state, seat);
         }
         let Some(oldest) = state.line.oldest() else {
             let Some(left) = self.time_left(state, own) else {
                 state.standby = None;
-                return leave(state, seat);
+                return self.leave(state, seat);
             };
             watch(state, seat, false);
             return Orders::only(Next::Sleep(left));
@@ -226,9 +223,28 @@ impl Crew {
         state.grown = Some(now);
         let Some(work) = state.line.take() else { unreachable!("the oldest job is there") };
         let mut orders = run(state, seat, work);
+        if !state.may_hire(now) {
+            return orders;
+        }
         orders.calls.extend((1..more).map(|_| Call::Hire(state.hire())));
         if state.line.len() > 0 && state.threads < state.max {
             orders.calls.push(Call::Hire(state.hire_standby()));
+        }
+        orders
+    }
+
+    /// The thread's place goes; a job that it may have been called for goes to another.
+    fn leave(&self, state: &mut State, seat: &Arc<Seat>) -> Orders {
+        let called = !seat.is_listed();
+        unlist(state, seat);
+        state.threads -= 1;
+        let mut orders = Orders::only(Next::Leave);
+        if called && state.line.len() > 0 {
+            orders.calls.push(state.call(self.clock.now()));
+        } else if state.threads <= state.min {
+            // Whoever stands by is one of the last now, and takes jobs as they come.
+            let standby = state.standby.as_ref().and_then(|standby| standby.seat.clone());
+            orders.calls.extend(standby.map(Call::Wake));
         }
         orders
     }
@@ -258,22 +274,6 @@ fn run(state: &mut State, seat: &Arc<Seat>, work: Arc<dyn Work>) -> Orders {
     state.running += 1;
     let admitted = state.line.admit();
     Orders { admitted, ..Orders::only(Next::Run(work)) }
-}
-
-/// The thread's place goes; a job that it may have been called for goes to another.
-fn leave(state: &mut State, seat: &Arc<Seat>) -> Orders {
-    let called = !seat.is_listed();
-    unlist(state, seat);
-    state.threads -= 1;
-    let mut orders = Orders::only(Next::Leave);
-    if called && state.line.len() > 0 {
-        orders.calls.push(state.call());
-    } else if state.threads <= state.min {
-        // Whoever stands by is one of the last now, and takes jobs as they come.
-        let standby = state.standby.as_ref().and_then(|standby| standby.seat.clone());
-        orders.calls.extend(standby.map(Call::Wake));
-    }
-    orders
 }
 
 fn unlist(state: &mut State, seat: &Arc<Seat>) {
