@@ -265,7 +265,7 @@ impl<I, O, E, K: Hash + Eq + Clone> Book<I, O, E, K> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(perfect21_loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -3,8 +3,8 @@ use super::{
     batch::Equal,
     book::{Book, Bounds},
 };
+use crate::sync::Mutex;
 use foldhash::fast::FixedState;
-use parking_lot::Mutex;
 use perfect21_core::ConfigError;
 use std::{
     fmt,

@@ -16,6 +16,8 @@ mod batch;
 mod book;
 mod builder;
 mod error;
+#[cfg(all(test, perfect21_loom))]
+mod models;
 mod reply;
 mod round;
 mod run;
@@ -26,10 +28,10 @@ pub use error::{BatchError, Refused};
 pub use reply::Reply;
 pub use stats::Stats;
 
+use crate::sync::Mutex;
 use batch::{Arrival, Equal};
 use book::{Book, Place};
 use futures_util::future::BoxFuture;
-use parking_lot::Mutex;
 use perfect21_core::ConfigError;
 use std::{
     fmt,

@@ -1,7 +1,7 @@
 //! What a batch and its callers share once it has begun: whom to wake, and then whose output is whose.
 
 use super::BatchError;
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::{
     mem,
     task::{Context, Waker},

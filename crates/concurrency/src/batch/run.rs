@@ -42,7 +42,7 @@ where
         });
     }
 
-    async fn call(&self, begun: Begun<I, O, E>) -> Result<Vec<Output<O>>, BatchError<E>> {
+    pub(super) async fn call(&self, begun: Begun<I, O, E>) -> Result<Vec<Output<O>>, BatchError<E>> {
         let mut items = Vec::with_capacity(begun.items);
         // How many callers each entry has; none where all left before it began.
         let mut callers = Vec::with_capacity(begun.entries.len());
@@ -100,15 +100,15 @@ where
 }
 
 /// A batch on its way. If its task is dropped, as when the runtime ends, its callers are told.
-struct Flight<I, O, E, K>
+pub(super) struct Flight<I, O, E, K>
 where
     I: Send + 'static,
     O: Send + 'static,
     E: Send + Sync + 'static,
     K: Hash + Eq + Clone + Send + 'static,
 {
-    inner: Arc<Inner<I, O, E, K>>,
-    round: Option<Arc<Round<O, E>>>,
+    pub(super) inner: Arc<Inner<I, O, E, K>>,
+    pub(super) round: Option<Arc<Round<O, E>>>,
 }
 
 impl<I, O, E, K> Flight<I, O, E, K>
@@ -119,7 +119,7 @@ where
     K: Hash + Eq + Clone + Send + 'static,
 {
     /// Counts the batch, finds the next, and only then hands the outputs over: whoever has one finds it counted.
-    fn land(&mut self, outcome: Result<Vec<Output<O>>, BatchError<E>>) -> Option<Begun<I, O, E>> {
+    pub(super) fn land(&mut self, outcome: Result<Vec<Output<O>>, BatchError<E>>) -> Option<Begun<I, O, E>> {
         let mut book = self.inner.book.lock();
         let counts = &mut book.counts;
         match &outcome {
