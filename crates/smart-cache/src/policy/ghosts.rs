@@ -121,19 +121,16 @@ impl Ghosts {
         self.live[queue as usize] += 1;
     }
 
-    /// Where its own tag is, else an empty one or one that is over, else the oldest.
+    /// Where its own tag is, else an empty one or one that is over, else the oldest. Without branches: which is the oldest
+    /// is anybody's guess, and wrong guesses cost more than looking at all.
     fn place_for(&self, tags: [u32; WAYS], own: u32) -> usize {
-        let (mut place, mut most) = (0, 0);
-        for (way, tag) in tags.into_iter().enumerate() {
-            if tag & HASH == own {
-                return way;
-            }
-            let age = if tag == NONE { 256 } else { u16::from(self.age(tag)) };
-            if age >= most {
-                (place, most) = (way, age);
-            }
+        let mut best = 0;
+        for (way, tag) in (0..).zip(tags) {
+            let own = u32::from(tag & HASH == own) << 9;
+            let empty = u32::from(tag == NONE) << 8;
+            best = best.max((own | empty | u32::from(self.age(tag))) << 3 | way);
         }
-        place
+        best as usize % WAYS
     }
 
     /// Begins a new span when enough have left, and lets the oldest go.
