@@ -27,12 +27,14 @@
 mod connect;
 mod connection;
 mod error;
+mod fingerprint;
 mod observe;
 mod pool;
 mod statement;
 
 pub use connection::Connection;
 pub use error::{Error, ErrorKind};
+pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
 pub use pool::{Pool, PoolBuilder, Stats};
 pub use statement::{StatementStats, Statements};
 
