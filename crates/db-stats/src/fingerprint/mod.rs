@@ -42,6 +42,11 @@ impl Fingerprint {
         Self(walk(sql, &mut ()))
     }
 
+    /// One that was a number before.
+    pub(crate) fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
     /// The number itself: sixteen hexadecimal digits in its `Display`.
     #[must_use]
     pub fn get(self) -> u64 {
