@@ -240,3 +240,65 @@ impl fmt::Debug for Statements {
         f.debug_struct("Statements").field("known", &table.len()).field("max", &table.max()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use perfect21_test_support::alloc::{Counting, Counts as Allocated};
+    use tally::{Call, End};
+    use tokio_postgres::error::SqlState;
+
+    #[global_allocator]
+    static ALLOCATOR: Counting = Counting::new();
+
+    /// A full table whose statements have these waits, answers and decodings, and what it takes in bytes.
+    fn full(text: impl Fn(usize) -> String, durations: &[[u64; 3]], codes: usize) -> (Statements, i64) {
+        let before = Allocated::thread().live;
+        let statements = Statements::new(usize::MAX);
+        for n in 0..Statements::MAX {
+            let entry = statements.entry(&text(n));
+            let counts = entry.counts.upgrade().or_else(|| statements.0.place(&entry.key));
+            let tally = counts.as_ref().map_or(&statements.0.shared.other, |counts| &counts.tally);
+            for (m, [wait, server, decode]) in durations.iter().enumerate() {
+                let call = Call { wait: *wait, server: *server, decode: Some(*decode), retries: 0 };
+                let end = match m < codes {
+                    true => End::Failed(Some(SqlState::from_code(&format!("X{m:04}")))),
+                    false => End::Rows(1),
+                };
+                tally.record(&call, &end, &statements.0.shared.pages);
+            }
+        }
+        let _ = statements.other(); // Reading trims it.
+        (statements, Allocated::thread().live - before)
+    }
+
+    fn calls(statements: &Statements) -> u64 {
+        let all = statements.slow_statements(Order::Calls, usize::MAX);
+        all.iter().chain([&statements.other()]).map(|stats| stats.calls).sum()
+    }
+
+    #[test]
+    fn a_usual_statement_takes_less_than_4_kib() {
+        const MICROS: u64 = 1_000;
+        let durations: Vec<_> =
+            (0..60).map(|n| [n * n * MICROS, (300 + 3 * n * n) * MICROS, (1 + n) * MICROS]).collect();
+        let text =
+            |n| format!("SELECT id, name, price, stock FROM products_{n} WHERE category = $1 ORDER BY price");
+        let (statements, bytes) = full(text, &durations, 0);
+        assert_eq!(statements.len(), Statements::MAX);
+        let each = bytes / Statements::MAX as i64;
+        assert!((1024..4096).contains(&each), "{each} bytes");
+        assert_eq!(calls(&statements), 60 * Statements::MAX as u64);
+    }
+
+    #[test]
+    fn the_largest_statements_take_less_than_64_mb_and_lose_no_count() {
+        let durations: Vec<_> = (1..42).map(|bits| [1 << bits; 3]).collect();
+        let long = "a_column_with_a_long_name, ".repeat(50);
+        let text = |n| format!("SELECT table_{n}.a, {long}b FROM t");
+        let (statements, bytes) = full(text, &durations, 10);
+        assert!(bytes < 64_000_000, "{bytes} bytes");
+        assert!((5_000..Statements::MAX).contains(&statements.len()), "{}", statements.len());
+        assert_eq!(calls(&statements), 41 * Statements::MAX as u64);
+    }
+}

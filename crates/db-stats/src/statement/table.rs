@@ -13,7 +13,7 @@ use std::{
 };
 
 /// What the pages of all histograms may take, in bytes; the rest of a statement takes at most 2 KiB.
-const MAX_PAGE_BYTES: usize = 40 << 20;
+const MAX_PAGE_BYTES: usize = 36 << 20;
 /// The most statements that are told apart, so that all takes at most 64 MB.
 pub(super) const MAX_STATEMENTS: usize = 10_000;
 /// How many places are looked at for one that makes way.
