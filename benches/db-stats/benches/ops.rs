@@ -10,6 +10,14 @@ fn ops(criterion: &mut Criterion) {
         ("fingerprint, 276 bytes", cases::fingerprint(LONG)),
         ("normalize, 50 bytes", cases::normalized(SHORT)),
         ("normalize, 276 bytes", cases::normalized(LONG)),
+        ("three readings of the clock", cases::clock()),
+        ("statistics, 1 fingerprint", cases::held(1)),
+        ("statistics, 10 000 fingerprints", cases::held(10_000)),
+        ("statistics, each of 10 000 by turns", cases::other_held(10_000)),
+        ("statistics by text, 1 fingerprint", cases::by_text(1)),
+        ("statistics by text, 10 000 fingerprints", cases::by_text(10_000)),
+        ("statistics, one-off text beside 10 000", cases::one_off(10_000)),
+        ("slow statements of 10 000", cases::slow_statements(10_000)),
     ];
     for (name, op) in ops {
         let mut work = op.on_this_thread();
