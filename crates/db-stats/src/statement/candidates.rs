@@ -24,7 +24,7 @@ impl Default for Candidates {
 impl Candidates {
     /// Counts one use; gives how many there were in this minute, or 0 if another one has the place.
     pub(super) fn count(&self, fingerprint: Fingerprint, minute: u64) -> u64 {
-        if self.minute.swap(minute, Relaxed) != minute {
+        if self.minute.load(Relaxed) != minute && self.minute.swap(minute, Relaxed) != minute {
             for place in &self.places {
                 place.store(0, Relaxed);
             }

@@ -91,12 +91,14 @@ impl Histogram {
         })
     }
 
-    /// Only the one whose addition reached the mark comes here, so others can add as much again meanwhile.
+    /// Only the one whose addition reached the mark comes here, so others can add as much again meanwhile. Nothing is to
+    /// be moved if all counts were moved elsewhere in between.
     #[cold]
     fn move_on(&self, bucket: usize, counter: &AtomicU32) {
         let mut beyond = self.beyond.lock();
-        counter.fetch_sub(MOVED, Relaxed);
-        put(&mut beyond, bucket, MOVED.into());
+        if counter.fetch_update(Relaxed, Relaxed, |count| count.checked_sub(MOVED)).is_ok() {
+            put(&mut beyond, bucket, MOVED.into());
+        }
     }
 
     pub(super) fn add_to(&self, sums: &mut Sums) {

@@ -91,19 +91,13 @@ impl Statements {
     /// statement without a place is also normalised.
     #[must_use]
     pub fn entry(&self, sql: &str) -> Entry {
-        let inner = &self.0;
-        let fingerprint = inner.texts.fingerprint(sql);
-        let known = inner
-            .table
-            .read()
-            .get(fingerprint)
-            .map(|counts| (Arc::downgrade(counts), Arc::clone(&counts.key)));
-        let (counts, key) = known.unwrap_or_else(|| {
-            let key = Key::new(fingerprint, sql);
-            let counts = inner.table.write().get_or_insert(&key, inner.minute());
-            (counts.as_ref().map_or_else(Weak::new, Arc::downgrade), key)
-        });
-        Entry { counts, key, statements: Arc::clone(inner) }
+        let fingerprint = self.0.texts.fingerprint(sql);
+        let table = self.0.table.read();
+        let known = table.get(fingerprint).map(|counts| (Arc::downgrade(counts), Arc::clone(&counts.key)));
+        let has_room = table.has_room();
+        drop(table);
+        let (counts, key) = known.unwrap_or_else(|| self.0.new_entry(Key::new(fingerprint, sql), has_room));
+        Entry { counts, key, statements: Arc::clone(&self.0) }
     }
 
     /// Begins a call of a statement on a connection that is held already.
@@ -196,6 +190,13 @@ impl ShownStatement {
 }
 
 impl Inner {
+    #[cold]
+    fn new_entry(&self, key: Arc<Key>, has_room: bool) -> (Weak<Counts>, Arc<Key>) {
+        // Where there is no room, a flood of new texts must not lock out those that have their place.
+        let counts = has_room.then(|| self.table.write().get_or_insert(&key, self.minute())).flatten();
+        (counts.as_ref().map_or_else(Weak::new, Arc::downgrade), key)
+    }
+
     /// The place of a statement whose entry has none: one that it has by now, or that it is busy enough for.
     fn place(&self, key: &Arc<Key>) -> Option<Arc<Counts>> {
         if let Some(counts) = self.table.read().get(key.fingerprint) {

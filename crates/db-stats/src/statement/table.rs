@@ -122,12 +122,16 @@ impl Table {
         self.max
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        self.places.len() < self.max && !self.is_over_budget()
+    }
+
     /// The statement's counts, new ones if there is room for them.
     pub(super) fn get_or_insert(&mut self, key: &Arc<Key>, minute: u64) -> Option<Arc<Counts>> {
         if let Some(counts) = self.get(key.fingerprint) {
             return Some(Arc::clone(counts));
         }
-        if self.places.len() >= self.max || self.is_over_budget() {
+        if !self.has_room() {
             return None;
         }
         let counts = self.counts(key);

@@ -14,6 +14,24 @@ use tokio_postgres::error::SqlState;
 ///
 /// Holding it keeps no counts: when its statement makes way for busier ones, its next call looks for a new place by the
 /// fingerprint. A clone counts for the same statement.
+///
+/// ```
+/// use perfect21_db_stats::Statements;
+/// use std::time::Duration;
+///
+/// let statements = Statements::new(500);
+/// let lookup = statements.entry("SELECT name FROM products WHERE id = $1");
+/// for waited in [Duration::from_micros(30), Duration::ZERO] {
+///     let mut timer = lookup.start(waited);
+///     // .. send the statement and wait for the server's answer ..
+///     timer.received();
+///     // .. decode the rows ..
+///     timer.end(Ok(1));
+/// }
+/// drop(lookup.start(Duration::ZERO)); // Nobody waits for the end of this one.
+/// let stats = &statements.slow_statements(Default::default(), 1)[0];
+/// assert_eq!((stats.calls, stats.cancelled, stats.decode.count()), (2, 1, 2));
+/// ```
 #[derive(Clone)]
 pub struct Entry {
     pub(super) counts: Weak<Counts>,
