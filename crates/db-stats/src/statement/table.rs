@@ -210,3 +210,54 @@ impl Table {
         least.map(|(place, _)| place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::tally::{Call, End};
+
+    fn key(n: usize) -> Arc<Key> {
+        let sql = format!("SELECT a FROM table_{n}");
+        Key::new(Fingerprint::of(&sql), &sql)
+    }
+
+    fn call(counts: &Counts, times: usize) {
+        let call = Call { wait: 0, server: 1_000_000, decode: None, retries: 0 };
+        (0..times).for_each(|_| counts.tally.record(&call, &End::Rows(1), &counts.shared.pages));
+    }
+
+    #[test]
+    fn a_call_that_ends_after_its_statement_made_way_is_counted_with_the_rest() {
+        let shared = Arc::<Shared>::default();
+        let mut table = Table::new(Arc::clone(&shared), 1);
+        let counts = table.get_or_insert(&key(0), 0).unwrap();
+        call(&counts, 3);
+        table.retire(&counts);
+        assert!(counts.is_retired());
+        assert_eq!((shared.other.calls(), counts.tally.calls()), (3, 0));
+        call(&counts, 2);
+        drop(table);
+        drop(counts);
+        assert_eq!((shared.other.calls(), shared.other.server.snapshot().count()), (5, 5));
+        assert_eq!(shared.pages.count(), 1, "only the rest has a page");
+    }
+
+    #[test]
+    fn what_was_busy_long_ago_makes_way_for_what_is_busy_now() {
+        let mut table = Table::new(Arc::default(), 2);
+        let busy = table.get_or_insert(&key(0), 0).unwrap();
+        call(&busy, 1000);
+        let idle = table.get_or_insert(&key(1), 0).unwrap();
+        call(&idle, 20);
+        drop((busy, idle));
+        assert!(table.replace(&key(2), 16, 0).is_none());
+        assert!(table.replace(&key(2), 16, 1).is_some(), "half of 20 is less than 16");
+        assert!(table.get(key(1).fingerprint).is_none());
+        assert!(table.replace(&key(3), 8, 1).is_none());
+        // Ten minutes later the thousand count less than one, and the sixteen nothing.
+        assert!(table.replace(&key(3), 2, 11).is_some());
+        assert!(table.replace(&key(4), 2, 11).is_some());
+        assert!(table.get(key(0).fingerprint).is_none() && table.get(key(2).fingerprint).is_none());
+        assert_eq!(table.len(), 2);
+    }
+}
