@@ -107,8 +107,7 @@ impl Statements {
 
     /// The statements with most of something, at most `limit` of them, without [`other`](Self::other).
     ///
-    /// Takes 0.1 µs a known statement, with [`Order::P99`] 1 µs, and some 3 µs for each in the list. Calls are not kept
-    /// waiting meanwhile.
+    /// Takes 0.2 ms with ten thousand known statements, more with [`Order::P99`]. Calls are not kept waiting meanwhile.
     #[must_use]
     pub fn slow_statements(&self, order: Order, limit: usize) -> Vec<StatementStats> {
         self.0.read(|all, _| {
