@@ -17,6 +17,7 @@ fn ops(criterion: &mut Criterion) {
         ("statistics by text, 1 fingerprint", cases::by_text(1)),
         ("statistics by text, 10 000 fingerprints", cases::by_text(10_000)),
         ("statistics, one-off text beside 10 000", cases::one_off(10_000)),
+        ("metrics of 10 000", cases::observed(10_000)),
         ("slow statements of 10 000", cases::slow_statements(10_000)),
     ];
     for (name, op) in ops {

@@ -5,4 +5,4 @@ mod fingerprint;
 mod statistics;
 
 pub use fingerprint::{LONG, SHORT, fingerprint, normalized};
-pub use statistics::{by_text, clock, held, one_off, other_held, slow_statements};
+pub use statistics::{by_text, clock, held, observed, one_off, other_held, slow_statements};

@@ -1,5 +1,6 @@
 use perfect21_bench_support::Op;
-use perfect21_db_stats::{Entry, Order, Statements};
+use perfect21_core::{Label, Metric, Reading, Visitor};
+use perfect21_db_stats::{Entry, LatencySnapshot, Observe, Order, Statements};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -65,6 +66,19 @@ pub fn one_off(known: usize) -> Op {
 pub fn slow_statements(known: usize) -> Op {
     let statements = statements(known);
     Op::each(move |_| statements.slow_statements(Order::TotalTime, Statements::DEFAULT_LIMIT))
+}
+
+/// [`Observe::observe`] of so many, read by nobody.
+#[must_use]
+pub fn observed(known: usize) -> Op {
+    struct Nobody;
+    impl Visitor for Nobody {
+        fn counter(&mut self, _: &Metric, _: &[Label<'_>], _: u64) {}
+        fn gauge(&mut self, _: &Metric, _: &[Label<'_>], _: Reading) {}
+        fn latency(&mut self, _: &Metric, _: &[Label<'_>], _: &LatencySnapshot) {}
+    }
+    let statements = statements(known);
+    Op::each(move |_| statements.observe(&mut Nobody))
 }
 
 /// The three readings of the clock that a call takes.

@@ -3,6 +3,7 @@
 
 use perfect21_db_stats::{Fingerprint, MAX_NORMALIZED, normalize};
 use proptest::prelude::*;
+use std::collections::HashSet;
 
 /// A normal form, and the texts that have it.
 const ONE: &[(&str, &[&str])] = &[
@@ -125,6 +126,25 @@ fn statements_that_do_something_else_are_not_one() {
             assert_ne!(Fingerprint::of(one), Fingerprint::of(other), "{one}\n{other}");
             assert_ne!(normalize(one), normalize(other), "{one}\n{other}");
         }
+    }
+}
+
+#[test]
+fn many_statements_have_as_many_fingerprints() {
+    let names = (0..50_000).map(|n| format!("select a from t{n}"));
+    let columns = (0..50_000).map(|n| format!("select column_of_some_length_{n}_{} from t", n % 7));
+    let short = ('a'..='z').flat_map(|a| ('a'..='z').map(move |b| format!("{a} {b}")));
+    let long = (0..200).flat_map(|n| (0..200).map(move |m| format!("{} {}", "x ".repeat(n), "y ".repeat(m))));
+    let texts: HashSet<_> =
+        names.chain(columns).chain(short).chain(long).map(|sql| normalize(&sql)).collect();
+    let fingerprints: HashSet<_> = texts.iter().map(|sql| Fingerprint::of(sql)).collect();
+    assert!(texts.len() > 140_000);
+    assert_eq!(fingerprints.len(), texts.len());
+    // Each bit is as often set as not, so that any part of it spreads them.
+    for bit in 0..64 {
+        let set = fingerprints.iter().filter(|fingerprint| fingerprint.get() >> bit & 1 == 1).count();
+        let share = set as f64 / fingerprints.len() as f64;
+        assert!((share - 0.5).abs() < 0.01, "bit {bit}: {share}");
     }
 }
 
