@@ -37,5 +37,6 @@ fn a_call_of_a_known_statement_allocates_nothing() {
     let least = (0..1000).map(|_| alloc::during(call).1.allocations).min().unwrap();
     assert_eq!(least, 0);
     let (_, counts) = alloc::during(|| (0..1000).for_each(|_| call()));
-    assert!(counts.allocations <= 4, "{} in 2000 calls", counts.allocations);
+    // A delay may be longer than any before.
+    assert!(counts.allocations < 21, "{} in 2000 calls, more than there are ranges", counts.allocations);
 }

@@ -3,7 +3,8 @@
 
 use perfect21_core::{Label, Metric, Reading, Visitor};
 use perfect21_db_stats::{
-    Fingerprint, LatencySnapshot, Observe, Order, SlowLog, SlowOutcome, StatementStats, Statements,
+    Entry, Fingerprint, LatencySnapshot, Observe, Order, SlowLog, SlowOutcome, StatementStats, Statements,
+    Timer,
 };
 use std::{
     collections::BTreeMap,
@@ -69,12 +70,12 @@ fn a_call_is_counted_with_its_parts_and_its_end() {
 #[test]
 fn the_list_is_ordered_as_asked_and_as_long_as_asked() {
     let statements = Statements::new(10);
+    // Begins first and ends last, so no other one can take as long.
+    let slow = statements.start("SELECT slow");
     call(&statements, "SELECT often", 5);
     statements.start("SELECT rows").end(Ok(1000));
     statements.start("SELECT failing").end(Err(None));
     drop(statements.start("SELECT cancelled"));
-    let slow = statements.start("SELECT slow");
-    thread::sleep(Duration::from_millis(20));
     slow.end(Ok(0));
     for (order, first) in [
         (Order::Calls, "select often"),
@@ -243,11 +244,10 @@ fn metrics_show_the_few_that_matter_and_the_rest_as_one() {
     let columns: Vec<_> = (0..50).map(|n| format!("ä{n}")).collect();
     let long = format!("SELECT {} FROM t", columns.join(", "));
     let timer = statements.start(&long);
-    thread::sleep(Duration::from_millis(5));
-    timer.end(Ok(1));
     for n in 0..100 {
         call(&statements, &table(n), n);
     }
+    timer.end(Ok(1));
     let mut series = Series::default();
     series.read(&statements);
     assert_eq!(series.calls.len(), 21, "twenty and the rest");
@@ -256,16 +256,16 @@ fn metrics_show_the_few_that_matter_and_the_rest_as_one() {
     let calls = |series: &Series| series.calls.values().map(LatencySnapshot::count).sum::<u64>();
     assert_eq!(calls(&series), 1 + 99 * 100 / 2);
 
-    // Another one comes to the top: it goes on in the rest with what it had there.
-    let sql = table(1);
-    let fingerprint = Fingerprint::of(&sql).to_string();
-    assert!(!series.calls.keys().any(|label| label.ends_with(&fingerprint)));
-    for _ in 0..60 {
-        let timers: Vec<_> = (0..100).map(|n| statements.start(&table(100 + n % 50))).collect();
-        thread::sleep(Duration::from_millis(1));
-        timers.into_iter().for_each(|timer| timer.end(Ok(1)));
+    // Others come to the top: what they had when they were part of the rest stays there.
+    let late: Vec<_> = (0..50).map(|n| table(100 + n)).collect();
+    late.iter().for_each(|sql| statements.start(sql).end(Ok(1)));
+    series.read(&statements);
+    for _ in 0..20 {
+        let timers: Vec<_> = late.iter().map(|sql| statements.start(sql)).collect();
         series.read(&statements);
+        timers.into_iter().for_each(|timer| timer.end(Ok(1)));
     }
+    series.read(&statements);
     assert_eq!(series.calls.len(), 21);
     assert!(series.calls.keys().any(|label| label.contains("table_1")));
 }
@@ -337,8 +337,8 @@ fn slow_calls_beyond_the_rate_are_counted() {
     call(&statements, "SELECT 1", 100);
     let (slow, logged) = statements.slow_calls();
     assert_eq!(slow, 100);
-    // The hundred calls may just meet a second's end.
-    assert!((1..=2).contains(&logged), "{logged}");
+    // One each second: on a slow machine the hundred calls may take more than one.
+    assert!((1..50).contains(&logged), "{logged}");
     assert!(*count.lock().unwrap() >= 1);
 }
 
@@ -350,4 +350,13 @@ fn a_log_that_cannot_be_is_refused() {
     ] {
         assert_eq!(builder.build().unwrap_err().to_string(), message);
     }
+}
+
+#[test]
+fn handles_cross_threads() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<Statements>();
+    check::<Entry>();
+    check::<Timer>();
+    check::<SlowLog>();
 }
