@@ -35,7 +35,7 @@ impl Connection {
         self.busy = true;
         let result = run(self.object.as_ref(), sql, params).await;
         self.busy = false;
-        timer.end(result.as_ref().map(|rows| rows.len() as u64).map_err(|_| ()));
+        timer.end(result.as_ref().map(|rows| rows.len() as u64).map_err(|error| error.code().cloned()));
         result.map_err(Error::statement)
     }
 }

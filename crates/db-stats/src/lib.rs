@@ -2,17 +2,17 @@
 //!
 //! [`Pool`] keeps connections over `deadpool-postgres`: opened ahead of need, with bounded waiting, TCP keep-alive, and
 //! errors that tell an exhausted pool from a server that is not reached. [`Statements`] times every statement that goes
-//! through it: calls, rows, errors and latency by text, for a bounded number of texts.
+//! through it: calls, rows, errors and latency by [`Fingerprint`], for a bounded number of them.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use perfect21_db_stats::Pool;
+//! use perfect21_db_stats::{Order, Pool};
 //!
 //! let pool = Pool::builder("postgres://app@localhost/shop".parse()?).min_idle(4).build()?;
 //! pool.fill().await?;
 //! let rows = pool.get().await?.query("SELECT name FROM products WHERE id = $1", &[&7_i64]).await?;
-//! for slow in pool.statements().slowest(10) {
-//!     println!("{} calls, {:?} each: {}", slow.calls, slow.latency.mean(), slow.sql);
+//! for slow in pool.statements().slow_statements(Order::TotalTime, 10) {
+//!     println!("{} calls, {:?} each: {}", slow.calls, slow.mean(), slow.sql);
 //! }
 //! # drop(rows);
 //! # Ok(())
@@ -27,14 +27,18 @@
 mod connect;
 mod connection;
 mod error;
+mod fingerprint;
 mod observe;
 mod pool;
 mod statement;
 
 pub use connection::Connection;
 pub use error::{Error, ErrorKind};
+pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
 pub use pool::{Pool, PoolBuilder, Stats};
-pub use statement::{StatementStats, Statements};
+pub use statement::{
+    Entry, Order, SlowLog, SlowLogBuilder, SlowOutcome, SlowStatement, StatementStats, Statements, Timer,
+};
 
 /// Floor-0 items in this crate's signatures.
 pub use perfect21_core::{ConfigError, LatencySnapshot, Observe};

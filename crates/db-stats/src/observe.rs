@@ -10,8 +10,18 @@ const FAILED: Metric = Metric::new("db_connect_failed", Unit::Count, "Connection
 const WAIT: Metric = Metric::new("db_wait", Unit::Seconds, "How long callers waited for a connection.");
 const EXHAUSTED: Metric =
     Metric::new("db_exhausted", Unit::Count, "Callers that found no free connection in time.");
-const STATEMENT: Metric = Metric::new("db_statement", Unit::Seconds, "How long statements took, by text.");
-const ERRORS: Metric = Metric::new("db_statement_errors", Unit::Count, "Statements that failed, by text.");
+const STATEMENT: Metric =
+    Metric::new("db_statement", Unit::Seconds, "From sending a statement to the server's answer.");
+const ROWS: Metric = Metric::new("db_statement_rows", Unit::Count, "Rows that statements returned.");
+const ERRORS: Metric = Metric::new("db_statement_errors", Unit::Count, "Statements that failed.");
+const CANCELLED: Metric =
+    Metric::new("db_statement_cancelled", Unit::Count, "Statements for whose end nobody waited.");
+const RETRIES: Metric =
+    Metric::new("db_statement_retries", Unit::Count, "Statements that were sent again within a call.");
+const SLOW: Metric =
+    Metric::new("db_statement_slow", Unit::Count, "Calls that took longer than the slow log's threshold.");
+const SLOW_LOGGED: Metric =
+    Metric::new("db_statement_slow_logged", Unit::Count, "Slow calls that were logged one by one.");
 
 impl Observe for Pool {
     fn observe(&self, visitor: &mut dyn Visitor) {
@@ -30,12 +40,21 @@ impl Observe for Pool {
     }
 }
 
+/// Shows the twenty statements that took most time, each since it is one of them, and the rest as `other`: labels are
+/// the first 120 characters of the normalised text, and the fingerprint.
 impl Observe for Statements {
     fn observe(&self, visitor: &mut dyn Visitor) {
-        for statement in self.all() {
-            let label = [("statement", statement.sql.as_str())];
-            visitor.latency(&STATEMENT, &label, &statement.latency);
+        let (statements, rest) = self.shown();
+        for statement in statements.iter().chain([&rest]) {
+            let label = [("statement", &*statement.sql), ("fingerprint", &*statement.fingerprint)];
+            visitor.latency(&STATEMENT, &label, &statement.server);
+            visitor.counter(&ROWS, &label, statement.rows);
             visitor.counter(&ERRORS, &label, statement.errors);
+            visitor.counter(&CANCELLED, &label, statement.cancelled);
+            visitor.counter(&RETRIES, &label, statement.retries);
         }
+        let (slow, logged) = self.slow_calls();
+        visitor.counter(&SLOW, &[], slow);
+        visitor.counter(&SLOW_LOGGED, &[], logged);
     }
 }
