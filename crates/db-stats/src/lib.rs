@@ -30,6 +30,8 @@ mod error;
 mod observe;
 mod pool;
 mod statement;
+#[allow(dead_code, reason = "the pool reads it")]
+mod wire;
 
 pub use connection::Connection;
 pub use error::{Error, ErrorKind};
