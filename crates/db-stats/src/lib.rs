@@ -1,6 +1,6 @@
 //! A PostgreSQL pool that knows its connections, and statements that tell their cost.
 //!
-//! [`Pool`] keeps connections over `deadpool-postgres`: opened ahead of need, with bounded waiting, TCP keep-alive, and
+//! [`Pool`] keeps connections by `deadpool` over `tokio-postgres`: opened ahead of need, with bounded waiting, TCP keep-alive, and
 //! errors that tell an exhausted pool from a server that is not reached. [`Statements`] times every statement that goes
 //! through it: calls, rows, errors and latency by text, for a bounded number of texts.
 //!
@@ -19,9 +19,10 @@
 //! # }
 //! ```
 //!
-//! A future that is dropped while its statement runs takes the connection out of the pool and cancels the statement on
-//! the server, so that nobody is handed a connection that still works for somebody else. What a statement changes in
-//! its session (`SET`, `BEGIN` as text) stays with the connection.
+//! A connection's state is read from the messages that pass under it: whether it is within a transaction, and whether it
+//! still works for a future that was dropped. So it is known without a round trip when a connection comes back, and what
+//! is not as new is made so in the background, or closed: nobody is handed a connection that works for somebody else,
+//! is within a transaction, or has a changed session.
 #![forbid(unsafe_code)]
 
 mod connect;
@@ -30,12 +31,11 @@ mod error;
 mod observe;
 mod pool;
 mod statement;
-#[allow(dead_code, reason = "the pool reads it")]
 mod wire;
 
-pub use connection::Connection;
+pub use connection::{Connection, Transaction};
 pub use error::{Error, ErrorKind};
-pub use pool::{Pool, PoolBuilder, Stats};
+pub use pool::{Holder, Pool, PoolBuilder, Reset, Stats};
 pub use statement::{StatementStats, Statements};
 
 /// Floor-0 items in this crate's signatures.

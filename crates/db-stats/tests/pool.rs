@@ -1,26 +1,12 @@
 //! The pool against a real server: bounds, lost futures, outages.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_db_stats::{ErrorKind, Pool, PoolBuilder};
+mod common;
+
+use common::{eventually, pool};
+use perfect21_db_stats::{ErrorKind, Pool};
 use perfect21_test_support::postgres::Postgres;
 use std::{error::Error, time::Duration};
-
-fn pool(server: &Postgres) -> PoolBuilder {
-    Pool::builder(server.url().parse().unwrap()).max_size(2).wait_timeout(Duration::from_millis(200))
-}
-
-/// Polls until it holds; a state that never comes fails with what was last seen.
-async fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl AsyncFnMut() -> (bool, T)) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    loop {
-        let (holds, seen) = look().await;
-        if holds {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "not within 20 s: {what}; last seen: {seen:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
 
 #[tokio::test]
 async fn a_dropped_statement_is_cancelled_and_its_connection_never_handed_on() {
@@ -51,12 +37,17 @@ async fn a_dropped_statement_is_cancelled_and_its_connection_never_handed_on() {
 async fn exhausted_unreachable_and_refused_are_told_apart() {
     let server = Postgres::start().unwrap();
     let pool = pool(&server).build().unwrap();
-    let held = [pool.get().await.unwrap(), pool.get().await.unwrap()];
+    let both = [pool.get().await.unwrap(), pool.get().await.unwrap()];
     let error = pool.get().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Exhausted);
-    assert_eq!(error.to_string(), "all 2 connections were in use for 200ms");
+    let held = error.longest().unwrap();
+    assert!(held.site.file().ends_with("tests/pool.rs") && held.held >= Duration::from_millis(200), "{held}");
+    assert_eq!(error.in_use(), Some(2));
+    let text = error.to_string();
+    let expected = "all 2 connections were in use for 200ms, with 1 waiting; the longest one is held by ";
+    assert!(text.starts_with(expected), "{text}");
     assert_eq!(pool.stats().exhausted, 1);
-    drop(held);
+    drop(both);
 
     let error = pool.get().await.unwrap().query("SELECT nonsense", &[]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Statement);

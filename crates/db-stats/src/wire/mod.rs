@@ -74,8 +74,18 @@ pub(crate) struct Traffic {
     pub bytes_out: u64,
     pub errors: u64,
     pub notices: u64,
-    /// Reports of session parameters.
+    /// Reports of session parameters: the start has some, others mean that a setting changed.
     pub parameters: u64,
+}
+
+impl Traffic {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.bytes_in = self.bytes_in.wrapping_add(more.bytes_in);
+        self.bytes_out = self.bytes_out.wrapping_add(more.bytes_out);
+        self.errors = self.errors.wrapping_add(more.errors);
+        self.notices = self.notices.wrapping_add(more.notices);
+        self.parameters = self.parameters.wrapping_add(more.parameters);
+    }
 }
 
 impl Wire {

@@ -1,0 +1,44 @@
+use std::{error::Error as _, io, time::Duration};
+use tokio_postgres::error::{DbError, SqlState};
+
+/// Why one attempt to connect failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("the host {host} has no address")]
+    Lookup { host: String, source: io::Error },
+    #[error("{peer} is not reached")]
+    Socket { peer: String, source: io::Error },
+    #[error("{peer} gives no session")]
+    Session { peer: String, source: tokio_postgres::Error },
+    #[error("{peer} gave no answer within {limit:?}")]
+    Silent { peer: String, limit: Duration },
+    #[error("{peer} is {found}, and {wanted} is asked for")]
+    Role { peer: String, found: &'static str, wanted: &'static str },
+    #[error("the configuration names no host")]
+    NoHost,
+}
+
+impl ConnectError {
+    /// The SQLSTATE, where the server sent one.
+    pub(crate) fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Session { source, .. } => source.code(),
+            _ => None,
+        }
+    }
+
+    /// Trying again cannot help until somebody changes something: credentials, the database's name, TLS.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Self::Session { source, .. } => match source.code() {
+                Some(code) => code.code().starts_with("28") || *code == SqlState::INVALID_CATALOG_NAME,
+                // What is neither the server's word nor the network's is the configuration's.
+                None => {
+                    source.source().is_some_and(|cause| !cause.is::<io::Error>() && !cause.is::<DbError>())
+                }
+            },
+            Self::NoHost => true,
+            _ => false,
+        }
+    }
+}
