@@ -83,7 +83,7 @@ async fn a_crash_under_load_costs_the_statements_in_flight_and_no_acknowledged_r
 
     let errors = tally.errors.lock().unwrap().clone();
     let failed = pool.stats().connects_failed - attempts;
-    println!(
+    eprintln!(
         "outage {:?}, first write {:?} after ready, {} errors, {failed} failed attempts",
         ready - killed,
         first.saturating_duration_since(ready),

@@ -125,6 +125,7 @@ impl Attempt {
             && !shared.is_closed()
         {
             line.ready.push(conn);
+            shared.wake.notify_one();
         }
         drop(line);
         shared.opened.notify_waiters();
