@@ -40,6 +40,12 @@ pub(crate) struct Driver {
     wire: Arc<Wire>,
 }
 
+impl Driver {
+    pub(crate) fn handle(&self) -> AbortHandle {
+        self.task.clone()
+    }
+}
+
 impl Drop for Driver {
     fn drop(&mut self) {
         // An idle session says goodbye; for another one's answer nobody waits, so its socket is closed at once.

@@ -55,7 +55,7 @@ pub(crate) enum Verdict {
 
 impl Conn {
     pub(crate) fn new(session: Session, shared: Arc<Shared>, generation: u64) -> Self {
-        let tenure = Arc::new(Tenure::new(Arc::clone(&session.wire)));
+        let tenure = Arc::new(Tenure::new(Arc::clone(&session.wire), session.driver.handle()));
         shared.enroll(&tenure);
         // Connections that were opened together must not be renewed together.
         let lifetime = shared.settings.max_lifetime.mul_f64(1.0 - 0.1 * fastrand::f64());
@@ -79,13 +79,13 @@ impl Conn {
 
     /// Known without a round trip.
     pub(crate) fn verdict(&self) -> Verdict {
+        // A client that is closed has lost its wire.
         let status = self.wire.status();
         if status.lost
             || self.fatal
             || self.changes.broken
             || self.tenure.is_condemned()
             || self.generation != self.shared.generation()
-            || self.client.is_closed()
         {
             return Verdict::Close;
         }

@@ -15,6 +15,8 @@ impl Connection {
     /// Dropped before its end, nothing is copied.
     pub async fn copy_in(&mut self, sql: &str, data: impl Stream<Item = Bytes>) -> Result<u64, Error> {
         let call = self.begin(sql).await?;
+        // It takes as long as its data does: the time-out is the server's alone.
+        self.lease.tenure.end();
         let lease = &mut self.lease;
         let copy = async {
             let statement = lease.statement(sql).await?;
@@ -25,7 +27,6 @@ impl Connection {
             }
             Ok(sink.finish().await?)
         };
-        // As long as its data takes: the time-out of statements is the server's.
         let result = copy.await;
         call.end(&mut self.lease, result, |rows| *rows)
     }
@@ -39,6 +40,8 @@ impl Connection {
     /// As the [type](Self) says.
     pub async fn copy_out(&mut self, sql: &str, mut each: impl FnMut(Bytes)) -> Result<u64, Error> {
         let call = self.begin(sql).await?;
+        // It takes as long as its data does: the time-out is the server's alone.
+        self.lease.tenure.end();
         let lease = &mut self.lease;
         let copy = async {
             let statement = lease.statement(sql).await?;

@@ -70,7 +70,7 @@ impl Connection {
     pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let mut call = self.begin(sql).await?;
         let result = loop {
-            let result = call.limit(self.lease.rows(sql, params)).await;
+            let result = self.lease.rows(sql, params).await;
             if !call.is_retried(&mut self.lease, sql, result.as_ref().err()) {
                 break result;
             }
@@ -118,7 +118,7 @@ impl Connection {
     pub async fn execute(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Error> {
         let mut call = self.begin(sql).await?;
         let result = loop {
-            let result = call.limit(self.lease.count(sql, params)).await;
+            let result = self.lease.count(sql, params).await;
             if !call.is_retried(&mut self.lease, sql, result.as_ref().err()) {
                 break result;
             }
@@ -151,7 +151,7 @@ impl Connection {
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, Error> {
         let call = self.begin(sql).await?;
-        let result = call.limit(self.lease.typed(sql, params)).await;
+        let result = self.lease.typed(sql, params).await;
         call.end(&mut self.lease, result, |rows| rows.len() as u64)
     }
 
@@ -162,7 +162,7 @@ impl Connection {
     /// As [`query`](Self::query).
     pub async fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
         let call = self.begin(sql).await?;
-        let result = call.limit(self.lease.batch(sql)).await;
+        let result = self.lease.batch(sql).await;
         call.end(&mut self.lease, result, |()| 0)
     }
 

@@ -1,21 +1,15 @@
 use super::{Connection, conn::Conn, lease::Lease, prepared::Cached, session::Changes, timed::Timed};
 use crate::{error::Error, wire::Transaction};
-use std::time::Duration;
-use tokio::time::timeout;
 use tokio_postgres::{
     Row, Statement,
     error::SqlState,
     types::{ToSql, Type},
 };
 
-/// The server ends a statement by itself at its time-out; one that has not said so by then is not there any more.
-const GRACE: Duration = Duration::from_secs(2);
-
 /// How one attempt failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     Statement(tokio_postgres::Error),
-    Silent(Duration),
     /// Parameters without types behind a transaction pooler.
     Untyped,
 }
@@ -29,7 +23,6 @@ impl From<tokio_postgres::Error> for Failure {
 /// One statement under way.
 pub(super) struct Call {
     timed: Timed,
-    limit: Option<Duration>,
     in_transaction: bool,
     retried: bool,
 }
@@ -48,24 +41,15 @@ impl Connection {
         conn.busy = true;
         conn.used = true;
         // Whoever changes settings may have changed the time-out.
-        let limit = (!conn.changes.session && !conn.shared.settings.pooler)
-            .then(|| conn.shared.settings.statement_timeout.saturating_add(GRACE));
+        if !conn.changes.session && !conn.shared.settings.pooler {
+            conn.tenure.begin(conn.shared.now());
+        }
         let in_transaction = conn.wire.status().transaction != Transaction::Idle;
-        Ok(Call { timed, limit, in_transaction, retried: false })
+        Ok(Call { timed, in_transaction, retried: false })
     }
 }
 
 impl Call {
-    pub(super) async fn limit<T>(
-        &self,
-        attempt: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        match self.limit {
-            Some(limit) => timeout(limit, attempt).await.unwrap_or(Err(Failure::Silent(limit))),
-            None => attempt.await,
-        }
-    }
-
     /// Whether the statement that the server holds is useless, and may be run again with a new one.
     pub(super) fn is_retried(&mut self, conn: &mut Conn, sql: &str, failure: Option<&Failure>) -> bool {
         let Some(Failure::Statement(error)) = failure else { return false };
@@ -98,22 +82,23 @@ impl Call {
         rows: impl FnOnce(&T) -> u64,
     ) -> Result<T, Error> {
         let conn = &mut **lease;
+        conn.tenure.end();
         match result {
             Ok(value) => {
                 conn.busy = false;
                 self.timed.end(Ok(rows(&value)));
                 Ok(value)
             }
+            Err(Failure::Statement(_)) if conn.tenure.is_condemned() => {
+                conn.fatal = true;
+                self.timed.end(Err(None));
+                Err(Error::unanswered(conn.shared.settings.patience()))
+            }
             Err(Failure::Statement(error)) => {
                 conn.busy = false;
                 conn.note(error.code());
                 self.timed.end(Err(error.code()));
                 Err(Error::statement(error))
-            }
-            Err(Failure::Silent(limit)) => {
-                conn.fatal = true;
-                self.timed.end(Err(None));
-                Err(Error::unanswered(limit))
             }
             Err(Failure::Untyped) => {
                 conn.busy = false;

@@ -91,7 +91,7 @@ impl<'a> Transaction<'a> {
     async fn control(&mut self, sql: &str) -> Result<(), Error> {
         let call = self.connection.begin(sql).await?;
         let client = std::sync::Arc::clone(&self.connection.lease.client);
-        let result = call.limit(async { Ok(client.batch_execute(sql).await?) }).await;
+        let result = client.batch_execute(sql).await.map_err(Into::into);
         call.end(&mut self.connection.lease, result, |()| 0)
     }
 }

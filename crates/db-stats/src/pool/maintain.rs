@@ -41,6 +41,7 @@ async fn maintain(running: Ends, pool: WeakPool<Manager>, shared: Arc<Shared>) {
         let woken = timeout(tick, shared.wake.notified()).await.is_ok();
         {
             let Some(pool) = pool.upgrade() else { break };
+            shared.watch();
             for (client, tenure) in sweep(&pool, &shared) {
                 tokio::spawn(ping(client, tenure, Arc::clone(&shared)));
             }

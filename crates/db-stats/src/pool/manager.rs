@@ -8,14 +8,14 @@ use std::sync::Arc;
 pub(crate) struct Manager(pub Arc<Shared>);
 
 impl managed::Manager for Manager {
-    type Type = Conn;
+    type Type = Box<Conn>;
     type Error = Arc<ConnectError>;
 
-    async fn create(&self) -> Result<Conn, Arc<ConnectError>> {
+    async fn create(&self) -> Result<Box<Conn>, Arc<ConnectError>> {
         opener::open(&self.0).await
     }
 
-    async fn recycle(&self, conn: &mut Conn, metrics: &Metrics) -> RecycleResult<Arc<ConnectError>> {
+    async fn recycle(&self, conn: &mut Box<Conn>, metrics: &Metrics) -> RecycleResult<Arc<ConnectError>> {
         // A connection that is never idle when the maintainer looks grows old too.
         let old = metrics.recycled.is_some_and(|last| conn.is_old(last));
         if conn.is_fit() && !old { Ok(()) } else { Err(RecycleError::message("not as new")) }

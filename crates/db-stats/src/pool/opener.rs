@@ -41,7 +41,7 @@ pub(crate) async fn open(shared: &Arc<Shared>) -> Answer {
 }
 
 /// Gives a returned connection to the first in line; `None` if it was taken.
-fn offer(shared: &Shared, conn: Conn) -> Option<Conn> {
+fn offer(shared: &Shared, conn: Box<Conn>) -> Option<Box<Conn>> {
     let mut line = shared.line.lock();
     let mut conn = Ok(conn);
     while let Some(sender) = line.asking.pop_front() {
@@ -115,7 +115,7 @@ impl Attempt {
         wanted
     }
 
-    fn opened(&mut self, conn: Conn) {
+    fn opened(&mut self, conn: Box<Conn>) {
         let shared = Arc::clone(&self.0);
         let conn = offer(&shared, conn);
         let mut line = shared.line.lock();
@@ -183,7 +183,7 @@ async fn attempt(mut attempt: Attempt) {
         match shared.connector().connect().await {
             Ok(session) => {
                 shared.counts.connects.record(begin.elapsed());
-                attempt.opened(Conn::new(session, shared, generation));
+                attempt.opened(Box::new(Conn::new(session, shared, generation)));
                 return;
             }
             Err(error) => {

@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-pub(crate) type Answer = Result<Conn, Arc<ConnectError>>;
+pub(crate) type Answer = Result<Box<Conn>, Arc<ConnectError>>;
 
 /// Callers that wait for a connection to be opened, in order of arrival, and what is being done for them.
 #[derive(Debug, Default)]
@@ -16,7 +16,8 @@ pub(crate) struct Line {
     /// Attempts under way.
     pub opening: usize,
     /// Opened, and the caller was gone by then; or opened ahead of need.
-    pub ready: Vec<Conn>,
+    #[expect(clippy::vec_box, reason = "it goes on in its box")]
+    pub ready: Vec<Box<Conn>>,
     /// How many are to be opened ahead of need.
     pub ahead: usize,
     pub outage: Option<Outage>,

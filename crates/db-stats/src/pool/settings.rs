@@ -66,6 +66,12 @@ impl Settings {
         self.size.saturating_add(self.overflow)
     }
 
+    /// After which time a statement is given up. The server ends one by itself at its time-out; a server that has not said
+    /// so by then is not there any more.
+    pub(crate) fn patience(&self) -> Duration {
+        self.statement_timeout.saturating_add(Duration::from_secs(2))
+    }
+
     /// How often the maintainer looks: a quarter of the shortest time it keeps, 10 ms to 1 s.
     pub(crate) fn tick(&self) -> Duration {
         let shortest = self.idle_timeout.min(self.max_lifetime).min(self.keep_alive);

@@ -2,9 +2,12 @@ use super::{outage::Line, settings::Settings, tenure::Tenure};
 use crate::{connect::Connector, statement::Statements, wire::Traffic};
 use parking_lot::{Mutex, RwLock};
 use perfect21_meter::{Counter, LatencyCell};
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 use tokio::sync::Notify;
 
@@ -28,7 +31,11 @@ pub(crate) struct Shared {
     pub opened: Notify,
     pub closed: AtomicBool,
     pub size: AtomicUsize,
-    pub counts: Counts,
+    /// Apart from what is only read at each use.
+    pub counts: Box<Counts>,
+    /// Milliseconds since the pool was made, as of the maintainer's last look; at least 1.
+    clock: AtomicU64,
+    begin: Instant,
 }
 
 /// Totals, for [`Stats`](super::Stats).
@@ -59,7 +66,9 @@ impl Shared {
             opened: Notify::new(),
             closed: AtomicBool::new(false),
             size: AtomicUsize::new(settings.size),
-            counts: Counts::default(),
+            counts: Box::default(),
+            clock: AtomicU64::new(1),
+            begin: Instant::now(),
             settings,
         }
     }
@@ -99,6 +108,22 @@ impl Shared {
             traffic.add(tenure.wire.traffic());
         }
         traffic
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.load(Ordering::Relaxed)
+    }
+
+    /// Sets the clock, and gives up statements that the server should have ended.
+    pub(crate) fn watch(&self) {
+        let now = u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        self.clock.store(now, Ordering::Relaxed);
+        let limit = u64::try_from(self.settings.patience().as_millis()).unwrap_or(u64::MAX);
+        if let Some(before) = now.checked_sub(limit) {
+            for tenure in self.tenures() {
+                tenure.give_up(before);
+            }
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

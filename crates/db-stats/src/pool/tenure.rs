@@ -5,10 +5,11 @@ use std::{
     panic::Location,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
+use tokio::task::AbortHandle;
 
 /// Who has a connection, and since when.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +31,11 @@ impl fmt::Display for Holder {
 #[derive(Debug)]
 pub(crate) struct Tenure {
     pub wire: Arc<Wire>,
+    driver: AbortHandle,
     taken: AtomicBool,
-    /// Found dead while it was idle.
+    /// When its statement began, by the clock of the maintainer; 0 while there is none, or none that is watched.
+    since: AtomicU64,
+    /// Found dead.
     condemned: AtomicBool,
     /// An idle connection answers to the maintainer.
     pinging: AtomicBool,
@@ -47,9 +51,11 @@ struct Last {
 }
 
 impl Tenure {
-    pub(crate) fn new(wire: Arc<Wire>) -> Self {
+    pub(crate) fn new(wire: Arc<Wire>, driver: AbortHandle) -> Self {
         Self {
             wire,
+            driver,
+            since: AtomicU64::new(0),
             taken: AtomicBool::new(false),
             condemned: AtomicBool::new(false),
             pinging: AtomicBool::new(false),
@@ -95,6 +101,24 @@ impl Tenure {
 
     pub(crate) fn is_pinging(&self) -> bool {
         self.pinging.load(Ordering::Relaxed)
+    }
+
+    /// A statement begins, at this time in milliseconds.
+    pub(crate) fn begin(&self, now: u64) {
+        self.since.store(now, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&self) {
+        self.since.store(0, Ordering::Relaxed);
+    }
+
+    /// Gives a statement up that began before this time: its connection is closed, and its caller told so.
+    pub(crate) fn give_up(&self, before: u64) {
+        if (1..before).contains(&self.since.load(Ordering::Relaxed)) {
+            self.end();
+            self.condemn();
+            self.driver.abort();
+        }
     }
 
     pub(crate) fn condemn(&self) {
