@@ -16,6 +16,8 @@ pub enum ErrorKind {
     Closed,
     /// The server refused the statement, or the connection was lost under it.
     Statement,
+    /// The connection was lost before: the statement was not sent, and can be run again on another connection.
+    Lost,
     /// The server did not even end the statement by its time-out: the connection is given up, and whether the statement
     /// took effect is not known.
     Unanswered,
@@ -51,8 +53,8 @@ enum Inner {
     Statement { source: tokio_postgres::Error },
     #[error("the server gave no answer within {limit:?}")]
     Unanswered { limit: Duration },
-    #[error("the connection is given up: what it ran before did not end")]
-    Unsettled,
+    #[error("the connection is lost, and the statement was not sent")]
+    Lost,
     #[error("the statement gave {rows} rows, not one")]
     RowCount { rows: usize },
     #[error("the transaction is not committed: a statement in it failed")]
@@ -82,7 +84,8 @@ impl Error {
             Inner::Paused { .. } => ErrorKind::Paused,
             Inner::Closed => ErrorKind::Closed,
             Inner::Statement { .. } => ErrorKind::Statement,
-            Inner::Unanswered { .. } | Inner::Unsettled => ErrorKind::Unanswered,
+            Inner::Lost => ErrorKind::Lost,
+            Inner::Unanswered { .. } => ErrorKind::Unanswered,
             Inner::RowCount { .. } => ErrorKind::RowCount,
             Inner::Aborted => ErrorKind::Aborted,
             Inner::Untyped => ErrorKind::Untyped,
@@ -165,8 +168,8 @@ impl Error {
         Self::new(Inner::Unanswered { limit })
     }
 
-    pub(crate) fn unsettled() -> Self {
-        Self::new(Inner::Unsettled)
+    pub(crate) fn lost() -> Self {
+        Self::new(Inner::Lost)
     }
 
     pub(crate) fn row_count(rows: usize) -> Self {

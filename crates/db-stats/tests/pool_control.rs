@@ -110,7 +110,7 @@ async fn a_server_that_falls_silent_under_a_statement_is_left() {
     proxy.black_hole(Way::ToServer);
     let error = connection.query("SELECT 1", &[]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unanswered);
-    assert_eq!(connection.query("SELECT 1", &[]).await.unwrap_err().kind(), ErrorKind::Unanswered);
+    assert_eq!(connection.query("SELECT 1", &[]).await.unwrap_err().kind(), ErrorKind::Lost);
     drop(connection);
     proxy.pass();
     assert_eq!(one::<i32>(&mut pool.get().await.unwrap(), "SELECT 1").await, 1);

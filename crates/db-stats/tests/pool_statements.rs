@@ -105,6 +105,12 @@ async fn transactions_are_kept_by_commit_only() {
     failed.execute(insert, &[&6_i32]).await.unwrap();
     failed.query("SELECT nonsense", &[]).await.unwrap_err();
     assert_eq!(failed.commit().await.unwrap_err().kind(), ErrorKind::Aborted);
+    // Given up half-way: the server would take a commit for a rollback, and call it a success.
+    let mut given_up = connection.transaction().await.unwrap();
+    given_up.execute(insert, &[&8_i32]).await.unwrap();
+    let slow = given_up.query("SELECT pg_sleep(600)", &[]);
+    assert!(tokio::time::timeout(Duration::from_millis(50), slow).await.is_err());
+    assert_eq!(given_up.commit().await.unwrap_err().kind(), ErrorKind::Aborted);
     let sum = "SELECT string_agg(i::text, ',' ORDER BY i) FROM t";
     assert_eq!(one::<String>(&mut connection, sum).await, "1,3");
 

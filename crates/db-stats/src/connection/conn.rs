@@ -135,9 +135,12 @@ impl Conn {
             code.is_some_and(|code| code.code().starts_with("57P0") || code.code().starts_with("08"));
     }
 
-    /// Ends what runs, and waits for its end; whether it did within some seconds.
-    pub(crate) async fn settle(&mut self) -> bool {
-        timeout(REPAIR, self.stop()).await.unwrap_or(false)
+    /// Whether it can run a statement. What still runs is ended first; what does not end within some seconds never will.
+    pub(crate) async fn is_ready(&mut self) -> bool {
+        if self.busy && !self.fatal && !self.wire.status().lost {
+            self.fatal = !timeout(REPAIR, self.stop()).await.unwrap_or(false);
+        }
+        !self.fatal && !self.wire.status().lost
     }
 
     async fn stop(&mut self) -> bool {

@@ -49,7 +49,8 @@ impl Connection {
     ///
     /// # Errors
     /// [`Statement`](crate::ErrorKind::Statement) if the server refuses it or the connection is lost,
-    /// [`Unanswered`](crate::ErrorKind::Unanswered) if the server falls silent.
+    /// [`Lost`](crate::ErrorKind::Lost) if it was lost before, [`Unanswered`](crate::ErrorKind::Unanswered) if the server
+    /// falls silent.
     ///
     /// # Cancel safety
     /// As the [type](Self) says.

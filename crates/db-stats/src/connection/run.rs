@@ -32,11 +32,9 @@ impl Connection {
     pub(super) async fn begin(&mut self, sql: &str) -> Result<Call, Error> {
         let conn = &mut *self.lease;
         let timed = Timed::start(&conn.shared.statements, sql, std::mem::take(&mut self.wait));
-        let gone = conn.fatal || conn.wire.status().lost;
-        if gone || (conn.busy && !conn.settle().await) {
-            conn.fatal = true;
+        if !conn.is_ready().await {
             timed.end(Err(None));
-            return Err(Error::unsettled());
+            return Err(Error::lost());
         }
         conn.busy = true;
         conn.used = true;

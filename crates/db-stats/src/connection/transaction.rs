@@ -51,7 +51,7 @@ impl<'a> Transaction<'a> {
     /// # Cancel safety
     /// Dropped before its end it may have been committed or not.
     pub async fn commit(mut self) -> Result<(), Error> {
-        if self.has_failed().await {
+        if self.has_failed().await? {
             return Err(Error::aborted());
         }
         let depth = self.depth;
@@ -73,13 +73,17 @@ impl<'a> Transaction<'a> {
         result
     }
 
-    async fn has_failed(&self) -> bool {
-        let conn = &self.connection.lease;
-        if !conn.busy && conn.wire.status().in_flight > 0 {
+    async fn has_failed(&mut self) -> Result<bool, Error> {
+        let conn = &mut *self.connection.lease;
+        // A statement that was given up is cancelled, and the transaction with it.
+        if !conn.is_ready().await {
+            return Err(Error::lost());
+        }
+        if conn.wire.status().in_flight > 0 {
             // The end of the last answer, which tells the state, is still to be read; a failure shows at the commit.
             let _ = conn.client.check_connection().await;
         }
-        conn.wire.status().transaction == wire::Transaction::Failed
+        Ok(conn.wire.status().transaction == wire::Transaction::Failed)
     }
 
     fn undo(&self) -> String {

@@ -66,17 +66,13 @@ fn sweep(pool: &Pool<Manager>, shared: &Shared) -> Vec<(Arc<Client>, Arc<Tenure>
     // From the one that was used least recently.
     let swept = pool.retain(|conn, _| {
         let idle = conn.tenure.idle_for(now);
-        let is_over = |count: &mut usize, long: bool| {
-            let over = *count > 0 && long;
-            *count -= usize::from(over);
-            over
-        };
         if !conn.is_fit() || conn.is_old(now) {
             return false;
         }
-        if is_over(&mut surplus, idle >= settings.tick())
-            || is_over(&mut spare, idle >= settings.idle_timeout)
-        {
+        let too_many = surplus > 0 && idle >= settings.tick();
+        if too_many || (spare > 0 && idle >= settings.idle_timeout) {
+            surplus = surplus.saturating_sub(1);
+            spare = spare.saturating_sub(1);
             return false;
         }
         if conn.tenure.is_due(now, settings.keep_alive) {
