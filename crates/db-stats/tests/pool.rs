@@ -77,6 +77,21 @@ async fn fill_opens_min_idle_and_sessions_have_their_settings() {
     let settings = "SELECT current_setting('jit'), current_setting('statement_timeout')";
     let rows = pool.get().await.unwrap().query(settings, &[]).await.unwrap();
     assert_eq!((rows[0].get(0), rows[0].get(1)), ("off", "7s"));
+
+    let config = format!("{}?options=-c%20jit%3Don", server.url()).parse().unwrap();
+    let pool = Pool::builder(config)
+        .application_name("shop")
+        .session_setting("my.text", "a b, \\c")
+        .build()
+        .unwrap();
+    let settings =
+        "SELECT current_setting('jit'), current_setting('application_name'), current_setting('search_path')";
+    let rows = pool.get().await.unwrap().query(settings, &[]).await.unwrap();
+    assert_eq!(
+        (rows[0].get(0), rows[0].get(1), rows[0].get(2)),
+        ("on", "shop", "a b, \\c"),
+        "the user's own win"
+    );
 }
 
 #[test]
@@ -84,6 +99,24 @@ fn settings_are_checked_where_it_is_built() {
     let builder = || Pool::builder("host=localhost".parse().unwrap());
     for (builder, message) in [
         (builder().max_size(0), "max_size = 0: must be at least 1"),
+        (builder().max_prepared(0), "max_prepared = 0: must be at least 1"),
+        (
+            builder().size(100_000).overflow(1),
+            "max_size = 100000: must with overflow = 1 not be above 100000",
+        ),
+        (builder().keep_alive(Duration::ZERO), "keep_alive = 0ns: must be at least 1 ms"),
+        (
+            builder().session_setting("a b", ""),
+            "session_setting = a b: must be the name of a setting, as lock_timeout",
+        ),
+        (
+            Pool::builder("host=a,b,c port=1,2".parse().unwrap()),
+            "host = 3 named: must be given, with a port for each or one for all",
+        ),
+        (
+            Pool::builder("host=a sslmode=require".parse().unwrap()),
+            "sslmode = require: must be disable or prefer: TLS is not there",
+        ),
         (builder().max_statements(0), "max_statements = 0: must be at least 1"),
         (builder().min_idle(21), "min_idle = 21: must not be above max_size = 20"),
         (builder().wait_timeout(Duration::ZERO), "wait_timeout = 0ns: must be at least 1 ms"),

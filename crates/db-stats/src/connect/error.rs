@@ -27,11 +27,13 @@ impl ConnectError {
         }
     }
 
-    /// Trying again cannot help until somebody changes something: credentials, the database's name, TLS.
+    /// Trying again cannot help until somebody changes something: credentials, rights, the database's name, settings.
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Session { source, .. } => match source.code() {
-                Some(code) => code.code().starts_with("28") || *code == SqlState::INVALID_CATALOG_NAME,
+                Some(code) => {
+                    ["28", "3D", "22", "42"].into_iter().any(|class| code.code().starts_with(class))
+                }
                 // What is neither the server's word nor the network's is the configuration's.
                 None => {
                     source.source().is_some_and(|cause| !cause.is::<io::Error>() && !cause.is::<DbError>())

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::Notify;
-use tokio_postgres::Config;
+use tokio_postgres::{Config, config::SslMode};
 
 /// Makes a [`Pool`].
 #[derive(Debug, Clone)]
@@ -134,8 +134,8 @@ impl PoolBuilder {
     /// Checks the settings; opens no connection and needs no runtime.
     ///
     /// # Errors
-    /// If a size or time is zero, `min_idle` is above the size, the configuration names no host, or a session setting is
-    /// not a name.
+    /// If a size or time is zero, `min_idle` is above the size, the configuration names no host or requires TLS, or a session
+    /// setting is not a name.
     pub fn build(self) -> Result<Pool, ConfigError> {
         let Self { config, settings } = self;
         check(&config, &settings)?;
@@ -173,7 +173,7 @@ pub(super) fn check_sizes(size: usize, overflow: usize, min_idle: usize) -> Resu
     Ok(())
 }
 
-pub(super) fn no_host(config: &Config) -> ConfigError {
+fn no_host(config: &Config) -> ConfigError {
     let named = config.get_hosts().len().max(config.get_hostaddrs().len());
     ConfigError::new(
         "host",
@@ -208,6 +208,13 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
             let rule = "must be the name of a setting, as lock_timeout";
             return Err(ConfigError::new("session_setting", name, rule));
         }
+    }
+    check_config(config)
+}
+
+pub(super) fn check_config(config: &Config) -> Result<(), ConfigError> {
+    if config.get_ssl_mode() == SslMode::Require {
+        return Err(ConfigError::new("sslmode", "require", "must be disable or prefer: TLS is not there"));
     }
     if hosts(config) == 0 { Err(no_host(config)) } else { Ok(()) }
 }

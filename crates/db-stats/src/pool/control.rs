@@ -1,8 +1,5 @@
 use super::{Holder, Pool, maintain};
-use crate::{
-    connect::{Connector, hosts},
-    error::Error,
-};
+use crate::{connect::Connector, error::Error};
 use perfect21_core::ConfigError;
 use std::{sync::atomic::Ordering, time::Instant};
 use tokio::time::timeout;
@@ -94,12 +91,10 @@ impl Pool {
     /// [evicts](Self::evict_all) those that were opened by the old one.
     ///
     /// # Errors
-    /// If the configuration names no host, or in numbers that do not fit together.
+    /// If the configuration names no host, hosts and ports in numbers that do not fit together, or requires TLS.
     pub fn rotate(&self, config: Config) -> Result<(), ConfigError> {
-        if hosts(&config) == 0 {
-            return Err(super::builder::no_host(&config));
-        }
         let settings = &self.0.shared.settings;
+        super::builder::check_config(&config)?;
         let config = super::builder::session(config, settings);
         self.0.shared.rotate(Connector::new(config, settings.connect_timeout));
         self.evict_all();

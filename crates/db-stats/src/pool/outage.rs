@@ -60,11 +60,11 @@ impl Line {
     }
 }
 
-/// 10 ms, doubled to 50 ms, then a fortieth of the outage, at most 1 s: after a short outage the server is found again
+/// 10 ms, doubled to 50 ms, then an eightieth of the outage, at most 1 s: after a short outage the server is found again
 /// within 50 ms, and a long one costs an attempt a second.
 fn pause(failures: u32, age: Duration) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << failures.min(10));
-    doubled.min(SHORT_PAUSE.max(age / 40)).min(LONGEST_PAUSE)
+    doubled.min(SHORT_PAUSE.max(age / 80)).min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
             (2, 30, 40),
             (3, 70, 50),
             (30, 1_500, 50),
-            (60, 8_000, 200),
+            (60, 8_000, 100),
             (500, 900_000, 1_000),
         ] {
             let pause = pause(failures, Duration::from_millis(age));
