@@ -85,13 +85,17 @@ async fn fill_opens_min_idle_and_sessions_have_their_settings() {
         .build()
         .unwrap();
     let settings =
-        "SELECT current_setting('jit'), current_setting('application_name'), current_setting('search_path')";
+        "SELECT current_setting('jit'), current_setting('application_name'), current_setting('my.text')";
     let rows = pool.get().await.unwrap().query(settings, &[]).await.unwrap();
     assert_eq!(
         (rows[0].get(0), rows[0].get(1), rows[0].get(2)),
         ("on", "shop", "a b, \\c"),
         "the user's own win"
     );
+    let wrong =
+        common::pool(&server).session_setting("no_such_setting", "1").wait_timeout(Duration::from_mins(10));
+    let error = wrong.build().unwrap().get().await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "42704", "told at once");
 }
 
 #[test]
