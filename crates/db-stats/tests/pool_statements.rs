@@ -4,7 +4,7 @@
 mod common;
 
 use bytes::Bytes;
-use common::{one, outside, pid, pool, single};
+use common::{abandon, eventually, one, outside, pid, pool, single};
 use futures_util::stream;
 use perfect21_db_stats::ErrorKind;
 use perfect21_test_support::postgres::Postgres;
@@ -108,8 +108,7 @@ async fn transactions_are_kept_by_commit_only() {
     // Given up half-way: the server would take a commit for a rollback, and call it a success.
     let mut given_up = connection.transaction().await.unwrap();
     given_up.execute(insert, &[&8_i32]).await.unwrap();
-    let slow = given_up.query("SELECT pg_sleep(600)", &[]);
-    assert!(tokio::time::timeout(Duration::from_millis(50), slow).await.is_err());
+    abandon(&mut given_up, &outside(&server).await, "SELECT pg_sleep(600)").await;
     assert_eq!(given_up.commit().await.unwrap_err().kind(), ErrorKind::Aborted);
     let sum = "SELECT string_agg(i::text, ',' ORDER BY i) FROM t";
     assert_eq!(one::<String>(&mut connection, sum).await, "1,3");
@@ -148,8 +147,17 @@ async fn copies_pass_both_ways_and_a_dropped_one_leaves_nothing() {
 
     // Given up half-way: the data never ends.
     let endless = futures_util::StreamExt::chain(rows(10), stream::pending());
-    let copy = connection.copy_in("COPY t FROM STDIN", endless);
-    assert!(tokio::time::timeout(Duration::from_millis(100), copy).await.is_err());
+    let beside = outside(&server).await;
+    let copying = eventually("the server waits for data", async || {
+        let look =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientRead' AND state = 'active'";
+        let copying: i64 = beside.query_one(look, &[]).await.unwrap().get(0);
+        (copying == 1, copying)
+    });
+    tokio::select! {
+        result = connection.copy_in("COPY t FROM STDIN", endless) => panic!("it ended: {result:?}"),
+        () = copying => {}
+    }
     drop(connection);
     let mut next = pool.get().await.unwrap();
     assert_eq!(one::<i64>(&mut next, "SELECT count(*) FROM t").await, 5000);

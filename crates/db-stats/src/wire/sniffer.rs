@@ -74,7 +74,12 @@ impl Sniffer {
             match self.backend.next(&mut bytes) {
                 None => break,
                 Some(Header::Message(b'Z', status)) => self.ready(status),
-                Some(Header::Message(b'E', _)) => add(&self.wire.errors, 1),
+                Some(Header::Message(b'E', _)) => {
+                    add(&self.wire.errors, 1);
+                    // An error that answers nothing is the server's last word.
+                    self.lost |=
+                        self.expected == 0 && !self.copying && self.transaction != Transaction::Unknown;
+                }
                 Some(Header::Message(b'N', _)) => add(&self.wire.notices, 1),
                 Some(Header::Message(b'S', _)) => add(&self.wire.parameters, 1),
                 // CopyInResponse, CopyBothResponse.

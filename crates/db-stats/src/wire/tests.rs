@@ -167,6 +167,15 @@ fn a_refused_encryption_is_followed_and_a_granted_one_is_lost() {
 }
 
 #[test]
+fn an_error_that_answers_nothing_ends_the_session() {
+    let fatal = Received(message(b'E', b"SFATAL\0C57P01\0\0"));
+    let idle = run(&[started(), vec![fatal.clone()]].concat()).0;
+    assert!(idle.lost && !idle.is_idle());
+    let asked = [Sent(message(b'Q', b"SELECT nonsense\0")), fatal];
+    assert!(!run(&[&started()[..], &asked].concat()).0.lost);
+}
+
+#[test]
 fn a_stream_out_of_step_is_lost() {
     for bad in [vec![b'Z', 0, 0, 0, 3, b'I'], vec![b'D', 0xff, 0xff, 0xff, 0xff, 1]] {
         let mut parts = started();
@@ -219,7 +228,7 @@ proptest! {
     ) {
         let wire = Arc::new(Wire::default());
         let mut sniffer = Sniffer::new(Arc::clone(&wire));
-        let (mut due, mut last, mut errors) = (0_u32, b'I', 0);
+        let (mut due, mut last, mut errors, mut lost) = (0_u32, b'I', 0, false);
         for part in started() {
             match part {
                 Sent(bytes) => sniffer.sent(&bytes),
@@ -238,7 +247,7 @@ proptest! {
             match (is_sent, tag) {
                 (true, b'Q' | b'S') => due += 1,
                 (false, b'Z') => { due = due.saturating_sub(1); last = body[0]; }
-                (false, b'E') => errors += 1,
+                (false, b'E') => { errors += 1; lost |= due == 0; }
                 _ => {}
             }
             let transaction = match last {
@@ -246,7 +255,10 @@ proptest! {
                 b'E' => Transaction::Failed,
                 _ => Transaction::Idle,
             };
-            prop_assert_eq!(wire.status(), status(transaction, due));
+            prop_assert_eq!(wire.status(), Status { lost, ..status(transaction, due) });
+            if lost {
+                break;
+            }
         }
         prop_assert_eq!(wire.traffic().errors, errors);
     }

@@ -36,6 +36,19 @@ pub(crate) async fn outside(server: &Postgres) -> Client {
     client
 }
 
+/// Begins a statement, and drops its future when the server works for it.
+pub(crate) async fn abandon(connection: &mut Connection, beside: &Client, sql: &str) {
+    let running = eventually("the server works for it", async || {
+        let look = "SELECT count(*) FROM pg_stat_activity WHERE query = $1 AND state = 'active' AND wait_event IS NOT NULL";
+        let running: i64 = beside.query_one(look, &[&sql]).await.unwrap().get(0);
+        (running == 1, running)
+    });
+    tokio::select! {
+        result = connection.query(sql, &[]) => panic!("it ended: {result:?}"),
+        () = running => {}
+    }
+}
+
 pub(crate) async fn one<T: FromSqlOwned>(connection: &mut Connection, sql: &str) -> T {
     connection.query_one(sql, &[]).await.unwrap().get(0)
 }
