@@ -55,7 +55,7 @@ impl Pool {
     }
 
     /// Callers wait from now on until [`resume`](Self::resume), or fail with [`Paused`](crate::ErrorKind::Paused) at their
-    /// time-out. Connections in use stay so: when [`stats`](Self::stats) shows none in use, the database is left alone.
+    /// time-out; those that wait already are still served. Connections in use stay so: when [`stats`](Self::stats) shows none in use, the database is left alone.
     pub fn pause(&self) {
         self.0.paused.store(true, Ordering::Release);
     }
