@@ -43,7 +43,8 @@
 //!
 //! # What does not
 //! - What a function changes in the session is not seen in the text that calls it: [`Reset::Always`] is for such.
-//! - There is no TLS yet: `sslmode=require` is refused where it is given, `prefer` connects without.
+//! - TLS is there with the feature `rustls` and a configuration; without them `sslmode=require` is refused where it is
+//!   given, and `prefer` connects without.
 //! - A commit whose answer is lost may have happened or not.
 #![forbid(unsafe_code)]
 

@@ -119,7 +119,7 @@ fn settings_are_checked_where_it_is_built() {
         ),
         (
             Pool::builder("host=a sslmode=require".parse().unwrap()),
-            "sslmode = require: must be disable or prefer: TLS is not there",
+            "sslmode = require: needs a configuration of TLS: tls(), by the feature rustls",
         ),
         (builder().max_statements(0), "max_statements = 0: must be at least 1"),
         (builder().min_idle(21), "min_idle = 21: must not be above max_size = 20"),

@@ -12,6 +12,11 @@ pub(crate) enum ConnectError {
     Session { peer: String, source: tokio_postgres::Error },
     #[error("{peer} gave no answer within {limit:?}")]
     Silent { peer: String, limit: Duration },
+    #[error("{peer} offers no TLS, and sslmode = require asks for it")]
+    NoTls { peer: String },
+    // Without the feature there is nothing that could fail.
+    #[error("{peer} agrees to no TLS session")]
+    Tls { peer: String, source: io::Error },
     #[error("{peer} is {found}, and {wanted} is asked for")]
     Role { peer: String, found: &'static str, wanted: &'static str },
     #[error("the configuration names no host")]
@@ -39,7 +44,9 @@ impl ConnectError {
                     source.source().is_some_and(|cause| !cause.is::<io::Error>() && !cause.is::<DbError>())
                 }
             },
-            Self::NoHost => true,
+            Self::NoHost | Self::NoTls { .. } => true,
+            // A certificate that is not trusted, a wrong name; a stream that broke may be another time.
+            Self::Tls { source, .. } => source.kind() == io::ErrorKind::InvalidData,
             _ => false,
         }
     }

@@ -3,18 +3,20 @@
 mod error;
 mod peer;
 mod socket;
+mod stream;
+mod tls;
 
 use crate::wire::{Sniffed, Wire};
-use socket::Socket;
 use std::{sync::Arc, time::Duration};
 use tokio::{io::AsyncReadExt, task::AbortHandle, time::timeout};
 use tokio_postgres::{
     CancelToken, Client, Config, NoTls, SimpleQueryMessage,
-    config::{LoadBalanceHosts, TargetSessionAttrs},
+    config::{LoadBalanceHosts, SslMode, TargetSessionAttrs},
 };
 
 pub(crate) use error::ConnectError;
 pub(crate) use peer::{Peer, hosts};
+pub(crate) use tls::Tls;
 
 /// Knows where the server is and how to get in.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(crate) struct Connector {
     config: Config,
     /// For each address, from the first packet to a session that is ready.
     limit: Duration,
+    tls: Option<Tls>,
 }
 
 /// A session, ready for statements.
@@ -56,8 +59,8 @@ impl Drop for Driver {
 }
 
 impl Connector {
-    pub(crate) fn new(config: Config, limit: Duration) -> Self {
-        Self { config, limit }
+    pub(crate) fn new(config: Config, limit: Duration, tls: Option<Tls>) -> Self {
+        Self { config, limit, tls }
     }
 
     /// The first host that gives a session of the kind that is asked for.
@@ -92,11 +95,13 @@ impl Connector {
 
     async fn open(&self, peer: &Peer) -> Result<Session, ConnectError> {
         let refused = |source| ConnectError::Session { peer: peer.to_string(), source };
-        let socket = Socket::open(peer, &self.config).await;
-        let socket = socket.map_err(|source| ConnectError::Socket { peer: peer.to_string(), source })?;
+        let stream = tls::open(peer, &self.config, self.tls.as_ref()).await?;
         let wire = Arc::new(Wire::default());
-        let stream = Sniffed::new(socket, Arc::clone(&wire));
-        let (client, connection) = self.config.connect_raw(stream, NoTls).await.map_err(refused)?;
+        let stream = Sniffed::new(stream, Arc::clone(&wire));
+        // Encrypted by now, where it is to be.
+        let mut config = self.config.clone();
+        config.ssl_mode(SslMode::Disable);
+        let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
         // How it ended is seen by the statements on it, and on the wire.
         let task = tokio::spawn(async { drop(connection.await) }).abort_handle();
         let driver = Driver { task, wire: Arc::clone(&wire) };
@@ -129,12 +134,12 @@ impl Connector {
     /// the request could hit a later statement. For [`limit`](Self::new) at most.
     pub(crate) async fn cancel(&self, peer: &Peer, token: &CancelToken) -> bool {
         let asking = async {
-            let Ok(mut socket) = Socket::open(peer, &self.config).await else { return false };
-            if token.cancel_query_raw(&mut socket, NoTls).await.is_err() {
+            let Ok(mut stream) = tls::open(peer, &self.config, self.tls.as_ref()).await else { return false };
+            if token.cancel_query_raw(&mut stream, NoTls).await.is_err() {
                 return false;
             }
             // The server closes the stream after it sent the signal.
-            matches!(socket.read(&mut [0]).await, Ok(0))
+            !matches!(stream.read(&mut [0]).await, Ok(1..))
         };
         timeout(self.limit, asking).await.unwrap_or(false)
     }

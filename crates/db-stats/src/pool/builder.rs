@@ -131,6 +131,27 @@ impl PoolBuilder {
         self
     }
 
+    /// Connects by TLS where the configuration's `sslmode` is `require`, and where it is `prefer` and the server offers
+    /// it; cancel requests too. Unix sockets are left plain. rustls checks the server's certificate and name by what
+    /// this configuration trusts. Channel binding is not offered.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(roots: tokio_rustls::rustls::RootCertStore) -> Result<(), Box<dyn std::error::Error>> {
+    /// use perfect21_db_stats::Pool;
+    /// use tokio_rustls::rustls::ClientConfig;
+    ///
+    /// let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    /// let pool = Pool::builder("postgres://app@db.example/shop?sslmode=require".parse()?).tls(tls).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "rustls")]
+    pub fn tls(mut self, config: impl Into<Arc<tokio_rustls::rustls::ClientConfig>>) -> Self {
+        self.settings.tls = Some(config.into());
+        self
+    }
+
     /// Checks the settings; opens no connection and needs no runtime.
     ///
     /// # Errors
@@ -140,7 +161,8 @@ impl PoolBuilder {
         let Self { config, settings } = self;
         check(&config, &settings)?;
         let max = settings.max();
-        let connector = Connector::new(session(config, &settings), settings.connect_timeout);
+        let tls = settings.tls.clone();
+        let connector = Connector::new(session(config, &settings), settings.connect_timeout, tls);
         let shared = Arc::new(Shared::new(settings, connector));
         let pool = managed::Pool::builder(Manager(Arc::clone(&shared)))
             .max_size(max)
@@ -209,12 +231,16 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
             return Err(ConfigError::new("session_setting", name, rule));
         }
     }
-    check_config(config)
+    check_config(config, settings)
 }
 
-pub(super) fn check_config(config: &Config) -> Result<(), ConfigError> {
-    if config.get_ssl_mode() == SslMode::Require {
-        return Err(ConfigError::new("sslmode", "require", "must be disable or prefer: TLS is not there"));
+pub(super) fn check_config(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
+    if config.get_ssl_mode() == SslMode::Require && settings.tls.is_none() {
+        return Err(ConfigError::new(
+            "sslmode",
+            "require",
+            "needs a configuration of TLS: tls(), by the feature rustls",
+        ));
     }
     if hosts(config) == 0 { Err(no_host(config)) } else { Ok(()) }
 }

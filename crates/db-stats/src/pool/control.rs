@@ -91,12 +91,13 @@ impl Pool {
     /// [evicts](Self::evict_all) those that were opened by the old one.
     ///
     /// # Errors
-    /// If the configuration names no host, hosts and ports in numbers that do not fit together, or requires TLS.
+    /// If the configuration names no host, hosts and ports in numbers that do not fit together, or requires TLS without
+    /// a configuration for it.
     pub fn rotate(&self, config: Config) -> Result<(), ConfigError> {
         let settings = &self.0.shared.settings;
-        super::builder::check_config(&config)?;
+        super::builder::check_config(&config, settings)?;
         let config = super::builder::session(config, settings);
-        self.0.shared.rotate(Connector::new(config, settings.connect_timeout));
+        self.0.shared.rotate(Connector::new(config, settings.connect_timeout, settings.tls.clone()));
         self.evict_all();
         Ok(())
     }

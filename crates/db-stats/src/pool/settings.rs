@@ -1,3 +1,4 @@
+use crate::connect::Tls;
 use std::time::Duration;
 
 /// When a connection's session is cleaned before others get it.
@@ -36,6 +37,7 @@ pub(crate) struct Settings {
     pub pooler: bool,
     pub application_name: Option<String>,
     pub session: Vec<(String, String)>,
+    pub tls: Option<Tls>,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             pooler: false,
             application_name: None,
             session: Vec::new(),
+            tls: None,
         }
     }
 }
