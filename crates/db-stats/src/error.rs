@@ -1,4 +1,5 @@
-use std::time::Duration;
+use crate::{connect::ConnectError, pool::Holder};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio_postgres::error::SqlState;
 
 /// What kind of [`Error`] it is.
@@ -9,64 +10,177 @@ pub enum ErrorKind {
     Exhausted,
     /// No connection could be opened: the server, the network or the credentials.
     Unreachable,
+    /// The pool was paused for the whole wait.
+    Paused,
+    /// The pool is closed.
+    Closed,
     /// The server refused the statement, or the connection was lost under it.
     Statement,
+    /// The connection was lost before: the statement was not sent, and can be run again on another connection.
+    Lost,
+    /// The server did not even end the statement by its time-out: the connection is given up, and whether the statement
+    /// took effect is not known.
+    Unanswered,
+    /// The statement gave another number of rows than asked for.
+    RowCount,
+    /// The transaction cannot be committed: a statement in it failed.
+    Aborted,
+    /// Parameters without types, which a transaction pooler does not allow.
+    Untyped,
 }
 
 /// Why a pool or a statement failed.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Error(Inner);
+pub struct Error(Box<Inner>);
 
 #[derive(Debug, thiserror::Error)]
 enum Inner {
-    #[error("all {size} connections were in use for {waited:?}")]
-    Exhausted { size: usize, waited: Duration },
+    #[error(
+        "all {size} connections were in use for {waited:?}, with {waiting} waiting{}",
+        Longest(.longest.as_ref())
+    )]
+    Exhausted { size: usize, in_use: usize, waiting: usize, waited: Duration, longest: Option<Holder> },
+    #[error("no connection to the database, which is not reached since {since:?}")]
+    Unreachable { since: Duration, source: Arc<ConnectError> },
     #[error("no connection to the database within {waited:?}")]
-    ConnectTimeout { waited: Duration },
-    #[error("cannot connect to the database")]
-    Unreachable { source: tokio_postgres::Error },
+    Slow { waited: Duration },
+    #[error("the pool was paused for {waited:?}")]
+    Paused { waited: Duration },
+    #[error("the pool is closed")]
+    Closed,
     #[error("the statement failed")]
     Statement { source: tokio_postgres::Error },
+    #[error("the server gave no answer within {limit:?}")]
+    Unanswered { limit: Duration },
+    #[error("the connection is lost, and the statement was not sent")]
+    Lost,
+    #[error("the statement gave {rows} rows, not one")]
+    RowCount { rows: usize },
+    #[error("the transaction is not committed: a statement in it failed")]
+    Aborted,
+    #[error("behind a transaction pooler parameters need their types: use query_typed")]
+    Untyped,
+}
+
+struct Longest<'a>(Option<&'a Holder>);
+
+impl fmt::Display for Longest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(holder) => write!(f, "; the longest one is held by {holder}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Error {
     /// What kind of error it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        match self.0 {
+        match *self.0 {
             Inner::Exhausted { .. } => ErrorKind::Exhausted,
-            Inner::ConnectTimeout { .. } | Inner::Unreachable { .. } => ErrorKind::Unreachable,
+            Inner::Slow { .. } | Inner::Unreachable { .. } => ErrorKind::Unreachable,
+            Inner::Paused { .. } => ErrorKind::Paused,
+            Inner::Closed => ErrorKind::Closed,
             Inner::Statement { .. } => ErrorKind::Statement,
+            Inner::Lost => ErrorKind::Lost,
+            Inner::Unanswered { .. } => ErrorKind::Unanswered,
+            Inner::RowCount { .. } => ErrorKind::RowCount,
+            Inner::Aborted => ErrorKind::Aborted,
+            Inner::Untyped => ErrorKind::Untyped,
         }
     }
 
     /// The SQLSTATE, where the server sent one.
     #[must_use]
     pub fn code(&self) -> Option<&SqlState> {
-        match &self.0 {
-            Inner::Unreachable { source } | Inner::Statement { source } => source.code(),
+        match &*self.0 {
+            Inner::Statement { source } => source.code(),
+            Inner::Unreachable { source, .. } => source.code(),
+            _ => None,
+        }
+    }
+
+    /// Of an exhausted pool: who has had a connection for longest.
+    #[must_use]
+    pub fn longest(&self) -> Option<Holder> {
+        match *self.0 {
+            Inner::Exhausted { longest, .. } => longest,
+            _ => None,
+        }
+    }
+
+    /// Of an exhausted pool: how many connections were in use.
+    #[must_use]
+    pub fn in_use(&self) -> Option<usize> {
+        match *self.0 {
+            Inner::Exhausted { in_use, .. } => Some(in_use),
+            _ => None,
+        }
+    }
+
+    /// Of a server that is not reached: for how long it has been so.
+    #[must_use]
+    pub fn unreachable_for(&self) -> Option<Duration> {
+        match *self.0 {
+            Inner::Unreachable { since, .. } => Some(since),
             _ => None,
         }
     }
 
     #[cold]
-    pub(crate) fn exhausted(size: usize, waited: Duration) -> Self {
-        Self(Inner::Exhausted { size, waited })
+    fn new(inner: Inner) -> Self {
+        Self(Box::new(inner))
     }
 
-    #[cold]
-    pub(crate) fn connect_timeout(waited: Duration) -> Self {
-        Self(Inner::ConnectTimeout { waited })
+    pub(crate) fn exhausted(
+        size: usize,
+        in_use: usize,
+        waiting: usize,
+        waited: Duration,
+        longest: Option<Holder>,
+    ) -> Self {
+        Self::new(Inner::Exhausted { size, in_use, waiting, waited, longest })
     }
 
-    #[cold]
-    pub(crate) fn unreachable(source: tokio_postgres::Error) -> Self {
-        Self(Inner::Unreachable { source })
+    pub(crate) fn slow(waited: Duration) -> Self {
+        Self::new(Inner::Slow { waited })
     }
 
-    #[cold]
+    pub(crate) fn unreachable(since: Duration, source: Arc<ConnectError>) -> Self {
+        Self::new(Inner::Unreachable { since, source })
+    }
+
+    pub(crate) fn paused(waited: Duration) -> Self {
+        Self::new(Inner::Paused { waited })
+    }
+
+    pub(crate) fn closed() -> Self {
+        Self::new(Inner::Closed)
+    }
+
     pub(crate) fn statement(source: tokio_postgres::Error) -> Self {
-        Self(Inner::Statement { source })
+        Self::new(Inner::Statement { source })
+    }
+
+    pub(crate) fn unanswered(limit: Duration) -> Self {
+        Self::new(Inner::Unanswered { limit })
+    }
+
+    pub(crate) fn lost() -> Self {
+        Self::new(Inner::Lost)
+    }
+
+    pub(crate) fn row_count(rows: usize) -> Self {
+        Self::new(Inner::RowCount { rows })
+    }
+
+    pub(crate) fn aborted() -> Self {
+        Self::new(Inner::Aborted)
+    }
+
+    pub(crate) fn untyped() -> Self {
+        Self::new(Inner::Untyped)
     }
 }

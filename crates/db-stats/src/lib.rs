@@ -1,8 +1,8 @@
 //! A PostgreSQL pool that knows its connections, and statements that tell their cost.
 //!
-//! [`Pool`] keeps connections over `deadpool-postgres`: opened ahead of need, with bounded waiting, TCP keep-alive, and
-//! errors that tell an exhausted pool from a server that is not reached. [`Statements`] times every statement that goes
-//! through it: calls, rows, errors and latency by [`Fingerprint`], for a bounded number of them.
+//! [`Pool`] keeps connections by `deadpool` over `tokio-postgres`: opened ahead of need, with bounded waiting, TCP
+//! keep-alive, and errors that tell an exhausted pool from a server that is not reached. [`Statements`] times every
+//! statement that goes through it: calls, rows, errors and latency by [`Fingerprint`], for a bounded number of them.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,9 +19,33 @@
 //! # }
 //! ```
 //!
-//! A future that is dropped while its statement runs takes the connection out of the pool and cancels the statement on
-//! the server, so that nobody is handed a connection that still works for somebody else. What a statement changes in
-//! its session (`SET`, `BEGIN` as text) stays with the connection.
+//! A connection's state is read from the messages that pass under it: whether it is within a transaction, and whether it
+//! still works for a future that was dropped. So it is known without a round trip when a connection comes back, and what
+//! is not as new is made so in the background, or closed: nobody is handed a connection that works for somebody else,
+//! is within a transaction, or has a changed session.
+//!
+//! | left on the connection | what happens at its return | who waits |
+//! |---|---|---|
+//! | nothing | back at once, the next one to be handed out | nobody |
+//! | an open or failed transaction | `ROLLBACK`, then back | nobody, as long as there are others |
+//! | a statement under way | cancelled on the server, its end awaited, then back | same |
+//! | `SET`, `LISTEN`, temporary tables, session locks, cursors, `PREPARE` | [cleaned](Reset), then back | same |
+//! | `DISCARD`, `DEALLOCATE`, a half prepared statement | closed: nobody knows what is prepared there | same |
+//! | `57P0x`, `08xxx`, a lost stream, no rest within 5 s, old age | closed | same |
+//!
+//! # What holds
+//! - No round trip at checkout or return of a connection that nothing was left on: together 0.3 µs.
+//! - A dropped future at any point loses neither a connection nor its place in the pool.
+//! - A server that is away costs the statements in flight. Other callers wait until their own time-out, and one attempt
+//!   at a time is made for all, 10 ms to 1 s apart: a server that was away for seconds is used again within about 50 ms.
+//! - Statements are never run twice, but for one that the server refused to run at all since a change of the schema had
+//!   made it stale.
+//!
+//! # What does not
+//! - What a function changes in the session is not seen in the text that calls it: [`Reset::Always`] is for such.
+//! - TLS is there with the feature `rustls` and a configuration; without them `sslmode=require` is refused where it is
+//!   given, and `prefer` connects without.
+//! - A commit whose answer is lost may have happened or not.
 #![forbid(unsafe_code)]
 
 mod connect;
@@ -31,11 +55,12 @@ mod fingerprint;
 mod observe;
 mod pool;
 mod statement;
+mod wire;
 
-pub use connection::Connection;
+pub use connection::{Connection, Transaction};
 pub use error::{Error, ErrorKind};
 pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
-pub use pool::{Pool, PoolBuilder, Stats};
+pub use pool::{Holder, Pool, PoolBuilder, Reset, Stats};
 pub use statement::{
     Entry, Order, SlowLog, SlowLogBuilder, SlowOutcome, SlowStatement, StatementStats, Statements, Timer,
 };

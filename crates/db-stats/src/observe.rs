@@ -10,6 +10,22 @@ const FAILED: Metric = Metric::new("db_connect_failed", Unit::Count, "Connection
 const WAIT: Metric = Metric::new("db_wait", Unit::Seconds, "How long callers waited for a connection.");
 const EXHAUSTED: Metric =
     Metric::new("db_exhausted", Unit::Count, "Callers that found no free connection in time.");
+const REPAIRED: Metric = Metric::new(
+    "db_repaired",
+    Unit::Count,
+    "Connections that came back in use or changed, and were made as new.",
+);
+const CANCELS: Metric =
+    Metric::new("db_cancelled", Unit::Count, "Statements cancelled: nobody waited any more.");
+const DISCARDED: Metric =
+    Metric::new("db_discarded", Unit::Count, "Connections that were closed by the pool.");
+const HEALED: Metric = Metric::new("db_healed", Unit::Count, "Statements that were prepared again.");
+const BYTES_IN: Metric = Metric::new("db_bytes_in", Unit::Bytes, "Bytes that came from the server.");
+const BYTES_OUT: Metric = Metric::new("db_bytes_out", Unit::Bytes, "Bytes that went to the server.");
+const SERVER_ERRORS: Metric = Metric::new("db_server_errors", Unit::Count, "Errors that the server sent.");
+const NOTICES: Metric = Metric::new("db_notices", Unit::Count, "Notices that the server sent.");
+const LONGEST: Metric =
+    Metric::new("db_longest_held", Unit::Seconds, "How long the longest holder has had its connection.");
 const STATEMENT: Metric =
     Metric::new("db_statement", Unit::Seconds, "From sending a statement to the server's answer.");
 const ROWS: Metric = Metric::new("db_statement_rows", Unit::Count, "Rows that statements returned.");
@@ -33,9 +49,23 @@ impl Observe for Pool {
             visitor.gauge(metric, &label, Reading::now(value as f64));
         }
         visitor.latency(&CONNECT, &label, &stats.connects);
-        visitor.counter(&FAILED, &label, stats.connects_failed);
         visitor.latency(&WAIT, &label, &stats.waits);
-        visitor.counter(&EXHAUSTED, &label, stats.exhausted);
+        for (metric, total) in [
+            (&FAILED, stats.connects_failed),
+            (&EXHAUSTED, stats.exhausted),
+            (&REPAIRED, stats.repaired),
+            (&CANCELS, stats.cancelled),
+            (&DISCARDED, stats.discarded),
+            (&HEALED, stats.healed),
+            (&BYTES_IN, stats.bytes_in),
+            (&BYTES_OUT, stats.bytes_out),
+            (&SERVER_ERRORS, stats.server_errors),
+            (&NOTICES, stats.notices),
+        ] {
+            visitor.counter(metric, &label, total);
+        }
+        let longest = self.holders().first().map_or(0.0, |holder| holder.held.as_secs_f64());
+        visitor.gauge(&LONGEST, &label, Reading::now(longest));
         self.statements().observe(visitor);
     }
 }

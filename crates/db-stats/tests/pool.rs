@@ -1,26 +1,12 @@
 //! The pool against a real server: bounds, lost futures, outages.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_db_stats::{ErrorKind, Order, Pool, PoolBuilder};
+mod common;
+
+use common::{eventually, pool};
+use perfect21_db_stats::{ErrorKind, Order, Pool};
 use perfect21_test_support::postgres::Postgres;
 use std::{error::Error, time::Duration};
-
-fn pool(server: &Postgres) -> PoolBuilder {
-    Pool::builder(server.url().parse().unwrap()).max_size(2).wait_timeout(Duration::from_millis(200))
-}
-
-/// Polls until it holds; a state that never comes fails with what was last seen.
-async fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl AsyncFnMut() -> (bool, T)) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    loop {
-        let (holds, seen) = look().await;
-        if holds {
-            return;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "not within 20 s: {what}; last seen: {seen:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
 
 #[tokio::test]
 async fn a_dropped_statement_is_cancelled_and_its_connection_never_handed_on() {
@@ -52,12 +38,17 @@ async fn a_dropped_statement_is_cancelled_and_its_connection_never_handed_on() {
 async fn exhausted_unreachable_and_refused_are_told_apart() {
     let server = Postgres::start().unwrap();
     let pool = pool(&server).build().unwrap();
-    let held = [pool.get().await.unwrap(), pool.get().await.unwrap()];
+    let both = [pool.get().await.unwrap(), pool.get().await.unwrap()];
     let error = pool.get().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Exhausted);
-    assert_eq!(error.to_string(), "all 2 connections were in use for 200ms");
+    let held = error.longest().unwrap();
+    assert!(held.site.file().ends_with("tests/pool.rs") && held.held >= Duration::from_millis(200), "{held}");
+    assert_eq!(error.in_use(), Some(2));
+    let text = error.to_string();
+    let expected = "all 2 connections were in use for 200ms, with 1 waiting; the longest one is held by ";
+    assert!(text.starts_with(expected), "{text}");
     assert_eq!(pool.stats().exhausted, 1);
-    drop(held);
+    drop(both);
 
     let error = pool.get().await.unwrap().query("SELECT nonsense", &[]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Statement);
@@ -87,6 +78,25 @@ async fn fill_opens_min_idle_and_sessions_have_their_settings() {
     let settings = "SELECT current_setting('jit'), current_setting('statement_timeout')";
     let rows = pool.get().await.unwrap().query(settings, &[]).await.unwrap();
     assert_eq!((rows[0].get(0), rows[0].get(1)), ("off", "7s"));
+
+    let config = format!("{}?options=-c%20jit%3Don", server.url()).parse().unwrap();
+    let pool = Pool::builder(config)
+        .application_name("shop")
+        .session_setting("my.text", "a b, \\c")
+        .build()
+        .unwrap();
+    let settings =
+        "SELECT current_setting('jit'), current_setting('application_name'), current_setting('my.text')";
+    let rows = pool.get().await.unwrap().query(settings, &[]).await.unwrap();
+    assert_eq!(
+        (rows[0].get(0), rows[0].get(1), rows[0].get(2)),
+        ("on", "shop", "a b, \\c"),
+        "the user's own win"
+    );
+    let wrong =
+        common::pool(&server).session_setting("no_such_setting", "1").wait_timeout(Duration::from_mins(10));
+    let error = wrong.build().unwrap().get().await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "42704", "told at once");
 }
 
 #[test]
@@ -94,6 +104,24 @@ fn settings_are_checked_where_it_is_built() {
     let builder = || Pool::builder("host=localhost".parse().unwrap());
     for (builder, message) in [
         (builder().max_size(0), "max_size = 0: must be at least 1"),
+        (builder().max_prepared(0), "max_prepared = 0: must be at least 1"),
+        (
+            builder().size(100_000).overflow(1),
+            "max_size = 100000: must with overflow = 1 not be above 100000",
+        ),
+        (builder().keep_alive(Duration::ZERO), "keep_alive = 0ns: must be at least 1 ms"),
+        (
+            builder().session_setting("a b", ""),
+            "session_setting = a b: must be the name of a setting, as lock_timeout",
+        ),
+        (
+            Pool::builder("host=a,b,c port=1,2".parse().unwrap()),
+            "host = 3 named: must be given, with a port for each or one for all",
+        ),
+        (
+            Pool::builder("host=a sslmode=require".parse().unwrap()),
+            "sslmode = require: needs a configuration of TLS: tls(), by the feature rustls",
+        ),
         (builder().max_statements(0), "max_statements = 0: must be at least 1"),
         (builder().min_idle(21), "min_idle = 21: must not be above max_size = 20"),
         (builder().wait_timeout(Duration::ZERO), "wait_timeout = 0ns: must be at least 1 ms"),

@@ -1,0 +1,162 @@
+use super::{Connection, conn::Conn, lease::Lease, prepared::Cached, session::Changes, timed::Timed};
+use crate::{error::Error, wire::Transaction};
+use tokio_postgres::{
+    Row, Statement,
+    error::SqlState,
+    types::{ToSql, Type},
+};
+
+/// How one attempt failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Statement(tokio_postgres::Error),
+    /// Parameters without types behind a transaction pooler.
+    Untyped,
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
+/// One statement under way.
+pub(super) struct Call {
+    timed: Timed,
+    in_transaction: bool,
+    retried: bool,
+}
+
+impl Connection {
+    /// What is still running from a dropped future is ended first.
+    pub(super) async fn begin(&mut self, sql: &str) -> Result<Call, Error> {
+        let conn = &mut *self.lease;
+        let timed = Timed::start(&conn.shared.statements, sql, std::mem::take(&mut self.wait));
+        if !conn.is_ready().await {
+            timed.end(Err(None));
+            return Err(Error::lost());
+        }
+        conn.busy = true;
+        conn.used = true;
+        // Whoever changes settings may have changed the time-out.
+        if !conn.changes.session && !conn.shared.settings.pooler {
+            conn.tenure.begin(conn.shared.now());
+        }
+        let in_transaction = conn.wire.status().transaction != Transaction::Idle;
+        Ok(Call { timed, in_transaction, retried: false })
+    }
+}
+
+impl Call {
+    /// Whether the statement that the server holds is useless, and may be run again with a new one.
+    pub(super) fn is_retried(&mut self, conn: &mut Conn, sql: &str, failure: Option<&Failure>) -> bool {
+        let Some(Failure::Statement(error)) = failure else { return false };
+        let stale = match error.as_db_error() {
+            Some(error) => {
+                *error.code() == SqlState::INVALID_SQL_STATEMENT_NAME
+                    || (*error.code() == SqlState::FEATURE_NOT_SUPPORTED
+                        && error.message().contains("cached plan"))
+            }
+            None => false,
+        };
+        if !stale {
+            return false;
+        }
+        conn.prepared.remove(sql);
+        // The error has ended a transaction; outside of one, nothing was done.
+        let again = !self.in_transaction && !self.retried;
+        if again {
+            self.retried = true;
+            self.timed.retried();
+            conn.shared.counts.healed.increment();
+        }
+        again
+    }
+
+    pub(super) fn end<T>(
+        self,
+        lease: &mut Lease,
+        result: Result<T, Failure>,
+        rows: impl FnOnce(&T) -> u64,
+    ) -> Result<T, Error> {
+        let conn = &mut **lease;
+        conn.tenure.end();
+        match result {
+            Ok(value) => {
+                conn.busy = false;
+                self.timed.end(Ok(rows(&value)));
+                Ok(value)
+            }
+            Err(Failure::Statement(_)) if conn.tenure.is_condemned() => {
+                conn.fatal = true;
+                self.timed.end(Err(None));
+                Err(Error::unanswered(conn.shared.settings.patience()))
+            }
+            Err(Failure::Statement(error)) => {
+                conn.busy = false;
+                conn.note(error.code());
+                self.timed.end(Err(error.code()));
+                Err(Error::statement(error))
+            }
+            Err(Failure::Untyped) => {
+                conn.busy = false;
+                self.timed.end(Err(None));
+                Err(Error::untyped())
+            }
+        }
+    }
+}
+
+impl Conn {
+    pub(super) async fn rows(
+        &mut self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Failure> {
+        if self.shared.settings.pooler {
+            return if params.is_empty() { self.typed(sql, &[]).await } else { Err(Failure::Untyped) };
+        }
+        let statement = self.statement(sql).await?;
+        Ok(self.client.query(&statement, params).await?)
+    }
+
+    pub(super) async fn count(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {
+        if self.shared.settings.pooler {
+            let untyped = Err(Failure::Untyped);
+            return if params.is_empty() { Ok(self.client.execute_typed(sql, &[]).await?) } else { untyped };
+        }
+        let statement = self.statement(sql).await?;
+        Ok(self.client.execute(&statement, params).await?)
+    }
+
+    pub(super) async fn typed(
+        &mut self,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, Failure> {
+        self.changes.add(Changes::of(sql));
+        Ok(self.client.query_typed(sql, params).await?)
+    }
+
+    pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Failure> {
+        self.changes.add(Changes::of_batch(sql));
+        Ok(self.client.batch_execute(sql).await?)
+    }
+
+    pub(super) async fn statement(&mut self, sql: &str) -> Result<Statement, Failure> {
+        if let Some(cached) = self.prepared.get(sql) {
+            let Cached { statement, changes } = cached.clone();
+            self.changes.add(changes);
+            return Ok(statement);
+        }
+        // Dropped half-way, it leaves a statement on the server whose name nobody knows.
+        let broken = std::mem::replace(&mut self.changes.broken, true);
+        let statement = self.client.prepare(sql).await;
+        self.changes.broken = broken;
+        let cached = Cached { statement: statement?, changes: Changes::of(sql) };
+        self.changes.add(cached.changes);
+        let statement = cached.statement.clone();
+        self.prepared.put(sql, cached);
+        Ok(statement)
+    }
+}
