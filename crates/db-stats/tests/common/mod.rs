@@ -39,7 +39,8 @@ pub(crate) async fn outside(server: &Postgres) -> Client {
 /// Begins a statement, and drops its future when the server works for it.
 pub(crate) async fn abandon(connection: &mut Connection, beside: &Client, sql: &str) {
     let running = eventually("the server works for it", async || {
-        let look = "SELECT count(*) FROM pg_stat_activity WHERE query = $1 AND state = 'active' AND wait_event IS NOT NULL";
+        // While it is only being prepared it may wait too, for a file.
+        let look = "SELECT count(*) FROM pg_stat_activity WHERE query = $1 AND state = 'active' AND wait_event_type IN ('Timeout', 'Lock')";
         let running: i64 = beside.query_one(look, &[&sql]).await.unwrap().get(0);
         (running == 1, running)
     });
