@@ -5,6 +5,7 @@ use crate::{
     wire::{Status, Transaction, Wire},
 };
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,6 +14,9 @@ use tokio_postgres::{Client, error::SqlState};
 
 /// How long the background gives a connection to come to rest. A server that does not cancel within it would not soon.
 const REPAIR: Duration = Duration::from_secs(5);
+
+/// A statement that has not ended this long after it was cancelled is cancelled again.
+const CANCEL_AGAIN: Duration = Duration::from_millis(500);
 
 const CLEAN: &str = "CLOSE ALL; UNLISTEN *; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; \
                      SELECT pg_advisory_unlock_all(); DISCARD TEMP";
@@ -144,13 +148,25 @@ impl Conn {
     }
 
     async fn stop(&mut self) -> bool {
+        let client = Arc::clone(&self.client);
+        // Answered after all that was sent before.
+        let mut check = pin!(client.check_connection());
+        let mut answer = None;
         if self.busy {
             self.shared.counts.cancelled.increment();
-            let token = self.client.cancel_token();
-            self.shared.connector().cancel(&self.peer, &token).await;
+            let (token, connector) = (client.cancel_token(), self.shared.connector());
+            while answer.is_none() {
+                // One may overtake its request, and ends nothing then.
+                connector.cancel(&self.peer, &token).await;
+                answer = timeout(CANCEL_AGAIN, check.as_mut()).await.ok();
+            }
         }
-        // Answered after all that was sent before. The cancel may hit it instead, once.
-        if self.client.check_connection().await.is_err() && self.client.check_connection().await.is_err() {
+        let answer = match answer {
+            Some(answer) => answer,
+            None => check.await,
+        };
+        // A cancel may have hit the check instead.
+        if answer.is_err() && client.check_connection().await.is_err() {
             return false;
         }
         self.busy = false;

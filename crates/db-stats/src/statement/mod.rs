@@ -31,8 +31,9 @@ use texts::Texts;
 ///
 /// A statement takes 1 KiB, its text, and 256 bytes for each range of durations (1 to 16 µs, 16 to 262 µs, ..) that its
 /// waits, answers or decodings were in: 2 to 4 KiB in all. All together, at most [`MAX`](Self::MAX), take at most 64 MB:
-/// beyond that the least used make way, when a new statement comes or numbers are read. When as many are known as may be, the least used of late makes way for one
-/// that is called more often; the counts of those without a place are in [`other`](Self::other), and none is lost.
+/// beyond that the least used make way, when a new statement comes or numbers are read. When as many are known as may be,
+/// the least used of late makes way for one that is called more often; the counts of those without a place are in
+/// [`other`](Self::other), and none is lost.
 ///
 /// A call on a held [`Entry`] takes two readings of the clock, three if decoding is told apart, and some ten
 /// additions, whatever the number of statements.
