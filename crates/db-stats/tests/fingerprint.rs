@@ -67,6 +67,8 @@ const ONE: &[(&str, &[&str])] = &[
         "select straße from \"Großer Tisch\" where x = $1",
         &["SELECT straße FROM \"Großer Tisch\" WHERE x = 'ä'"],
     ),
+    // Not SQL, but rows end at it, sign or not.
+    ("values (), $1", &["VALUES (),-1", "values (), 1", "values (), 'x'"]),
     ("begin; commit", &["BEGIN; COMMIT;", "begin;commit"]),
     ("", &["", ";", "-- nothing", "/* nothing"]),
 ];

@@ -191,7 +191,7 @@ impl<W: Writer> Walk<'_, W> {
         if self.sign.is_some() || self.semicolon.is_some() {
             self.late(token);
         }
-        if self.open > 0 && token.kind != Kind::Constant {
+        if self.open > 0 {
             self.end_rows(token);
         }
         match token.kind {
