@@ -48,13 +48,25 @@
 //! - A commit whose answer is lost may have happened or not.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "advisor")]
+pub mod advisor;
 mod connect;
 mod connection;
 mod error;
 mod fingerprint;
+#[cfg(feature = "index")]
+pub mod index;
 mod observe;
+#[cfg(feature = "partition")]
+pub mod partition;
 mod pool;
+mod query_cache;
+#[cfg(any(feature = "advisor", feature = "index", feature = "partition", feature = "tuner"))]
+#[allow(dead_code, reason = "each feature uses a part of it")]
+mod sql;
 mod statement;
+#[cfg(feature = "tuner")]
+pub mod tuner;
 mod wire;
 
 pub use connection::{Connection, Transaction};

@@ -244,3 +244,29 @@ async fn terminated_connections_are_not_handed_out() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_went_past_the_connection_is_ended_and_cleaned_as_well() {
+    let server = Postgres::start().unwrap();
+    let pool = single(&server);
+    let mut first = pool.get().await.unwrap();
+    let backend = pid(&mut first).await;
+    let beside = outside(&server).await;
+    let client = first.client().await.unwrap();
+    client.batch_execute("SET work_mem = '123kB'; BEGIN").await.unwrap();
+    let long = "SELECT pg_sleep(600)";
+    tokio::select! {
+        result = client.batch_execute(long) => panic!("it ended: {result:?}"),
+        () = eventually("the server works for it", async || {
+            let look = "SELECT count(*) FROM pg_stat_activity WHERE query = $1 AND state = 'active'";
+            let running: i64 = beside.query_one(look, &[&long]).await.unwrap().get(0);
+            (running == 1, running)
+        }) => {}
+    }
+    drop(first);
+
+    let mut next = pool.get().await.unwrap();
+    assert_eq!(pid(&mut next).await, backend, "cancelled and cleaned, not closed");
+    assert_eq!(one::<String>(&mut next, "SHOW work_mem").await, "4MB");
+    assert_eq!(pool.stats().cancelled, 1);
+}

@@ -44,6 +44,8 @@ pub(crate) struct Conn {
     /// The server said that it ends this session, or its protocol.
     pub fatal: bool,
     pub used: bool,
+    /// Requests may have been sent that are not counted as `busy`.
+    pub exposed: bool,
     pub changes: Changes,
     // Last: it looks at the wire.
     _driver: Driver,
@@ -76,6 +78,7 @@ impl Conn {
             busy: false,
             fatal: false,
             used: false,
+            exposed: false,
             changes: Changes::default(),
             _driver: session.driver,
         }
@@ -141,6 +144,7 @@ impl Conn {
 
     /// Whether it can run a statement. What still runs is ended first; what does not end within some seconds never will.
     pub(crate) async fn is_ready(&mut self) -> bool {
+        self.notice_strangers();
         if self.busy && !self.fatal && !self.wire.status().lost {
             self.fatal = !timeout(REPAIR, self.stop()).await.unwrap_or(false);
         }
@@ -183,7 +187,13 @@ impl Conn {
         repaired
     }
 
+    /// Requests that went past this type, and whose end nobody awaited.
+    fn notice_strangers(&mut self) {
+        self.busy |= self.exposed && self.wire.status().in_flight > 0;
+    }
+
     async fn renew(&mut self) -> bool {
+        self.notice_strangers();
         let quiet = !self.busy && self.wire.status().in_flight == 0;
         if !quiet && !self.stop().await {
             return false;
@@ -200,6 +210,7 @@ impl Conn {
                 return false;
             }
             self.used = false;
+            self.exposed = false;
             self.changes = Changes::default();
         }
         self.verdict() == Verdict::Fit

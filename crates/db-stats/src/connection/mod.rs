@@ -12,7 +12,7 @@ use deadpool::managed::Object;
 use lease::Lease;
 use std::{fmt, time::Duration};
 use tokio_postgres::{
-    Row,
+    Client, Row,
     types::{ToSql, Type},
 };
 
@@ -165,6 +165,19 @@ impl Connection {
         let call = self.begin(sql).await?;
         let result = self.lease.batch(sql).await;
         call.end(&mut self.lease, result, |()| 0)
+    }
+
+    /// The client of tokio-postgres beneath, for what this type has no method for. What goes through it is neither timed
+    /// nor counted; the session counts as changed and is cleaned after the return.
+    ///
+    /// # Errors
+    /// [`Lost`](crate::ErrorKind::Lost) if the connection is lost.
+    ///
+    /// # Cancel safety
+    /// As the [type](Self) says.
+    pub async fn client(&mut self) -> Result<&Client, Error> {
+        self.lease.expose().await?;
+        Ok(&self.lease.client)
     }
 
     /// Begins a transaction, or within one a savepoint. Dropped without [`commit`](Transaction::commit) it is rolled back.

@@ -108,6 +108,17 @@ impl Call {
 }
 
 impl Conn {
+    /// Readies it for somebody whose statements are not seen here.
+    pub(super) async fn expose(&mut self) -> Result<(), Error> {
+        if !self.is_ready().await {
+            return Err(Error::lost());
+        }
+        self.used = true;
+        self.exposed = true;
+        self.changes.add(Changes { session: true, names: true, broken: false });
+        Ok(())
+    }
+
     pub(super) async fn rows(
         &mut self,
         sql: &str,

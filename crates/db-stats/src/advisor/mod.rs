@@ -1,0 +1,1 @@
+//! Advice from one look at a server.

@@ -1,0 +1,1 @@
+//! Range partitions, made ahead and let go by their bounds.

@@ -1,0 +1,1 @@
+//! Rows of statements, kept until their tables change.

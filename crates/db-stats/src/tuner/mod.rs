@@ -1,0 +1,1 @@
+//! Settings that fit the machine and the work.
