@@ -1,6 +1,6 @@
 use crate::{connect::ConnectError, pool::Holder};
 use std::{fmt, sync::Arc, time::Duration};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::{error::SqlState, types::WrongType};
 
 /// What kind of [`Error`] it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +27,10 @@ pub enum ErrorKind {
     Aborted,
     /// Parameters without types, which a transaction pooler does not allow.
     Untyped,
+    /// A column of a cached row that is not there, or not of the type that it is read as.
+    Column,
+    /// No table of that name.
+    NoTable,
 }
 
 /// Why a pool or a statement failed.
@@ -61,6 +65,15 @@ enum Inner {
     Aborted,
     #[error("behind a transaction pooler parameters need their types: use query_typed")]
     Untyped,
+    #[error("the column {column} cannot be read")]
+    Column { column: String, source: Box<dyn std::error::Error + Sync + Send> },
+    #[error(
+        "there is no table {name} that this user sees: schemas and capital letters are written as in SQL"
+    )]
+    NoTable { name: String },
+    /// Of a load that several callers waited for.
+    #[error(transparent)]
+    Shared(Arc<Error>),
 }
 
 struct Longest<'a>(Option<&'a Holder>);
@@ -89,6 +102,9 @@ impl Error {
             Inner::RowCount { .. } => ErrorKind::RowCount,
             Inner::Aborted => ErrorKind::Aborted,
             Inner::Untyped => ErrorKind::Untyped,
+            Inner::Column { .. } => ErrorKind::Column,
+            Inner::NoTable { .. } => ErrorKind::NoTable,
+            Inner::Shared(ref error) => error.kind(),
         }
     }
 
@@ -98,6 +114,7 @@ impl Error {
         match &*self.0 {
             Inner::Statement { source } => source.code(),
             Inner::Unreachable { source, .. } => source.code(),
+            Inner::Shared(error) => error.code(),
             _ => None,
         }
     }
@@ -107,6 +124,7 @@ impl Error {
     pub fn longest(&self) -> Option<Holder> {
         match *self.0 {
             Inner::Exhausted { longest, .. } => longest,
+            Inner::Shared(ref error) => error.longest(),
             _ => None,
         }
     }
@@ -116,6 +134,7 @@ impl Error {
     pub fn in_use(&self) -> Option<usize> {
         match *self.0 {
             Inner::Exhausted { in_use, .. } => Some(in_use),
+            Inner::Shared(ref error) => error.in_use(),
             _ => None,
         }
     }
@@ -125,7 +144,18 @@ impl Error {
     pub fn unreachable_for(&self) -> Option<Duration> {
         match *self.0 {
             Inner::Unreachable { since, .. } => Some(since),
+            Inner::Shared(ref error) => error.unreachable_for(),
             _ => None,
+        }
+    }
+
+    /// A parameter is not of the type that the statement has by now.
+    pub(crate) fn is_wrong_type(&self) -> bool {
+        use std::error::Error as _;
+        match &*self.0 {
+            Inner::Statement { source } => source.source().is_some_and(|cause| cause.is::<WrongType>()),
+            Inner::Shared(error) => error.is_wrong_type(),
+            _ => false,
         }
     }
 
@@ -178,6 +208,21 @@ impl Error {
 
     pub(crate) fn aborted() -> Self {
         Self::new(Inner::Aborted)
+    }
+
+    pub(crate) fn column(
+        column: impl fmt::Display,
+        source: Box<dyn std::error::Error + Sync + Send>,
+    ) -> Self {
+        Self::new(Inner::Column { column: column.to_string(), source })
+    }
+
+    pub(crate) fn no_table(name: &str) -> Self {
+        Self::new(Inner::NoTable { name: name.to_owned() })
+    }
+
+    pub(crate) fn shared(error: Arc<Self>) -> Self {
+        Arc::try_unwrap(error).unwrap_or_else(|error| Self::new(Inner::Shared(error)))
     }
 
     pub(crate) fn untyped() -> Self {

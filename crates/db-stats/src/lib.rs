@@ -61,8 +61,6 @@ mod observe;
 pub mod partition;
 mod pool;
 mod query_cache;
-#[cfg(any(feature = "advisor", feature = "index", feature = "partition", feature = "tuner"))]
-#[allow(dead_code, reason = "each feature uses a part of it")]
 mod sql;
 mod statement;
 #[cfg(feature = "tuner")]
@@ -73,6 +71,7 @@ pub use connection::{Connection, Transaction};
 pub use error::{Error, ErrorKind};
 pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
 pub use pool::{Holder, Pool, PoolBuilder, Reset, Stats};
+pub use query_cache::{CachedRow, ColumnIndex, QueryCache, QueryCacheBuilder, QueryCacheStats, Rows};
 pub use statement::{
     Entry, Order, SlowLog, SlowLogBuilder, SlowOutcome, SlowStatement, StatementStats, Statements, Timer,
 };

@@ -191,3 +191,23 @@ async fn a_pooler_is_never_shown_a_session() {
     connection.execute("CREATE TABLE t (i int)", &[]).await.unwrap();
     assert_eq!(one::<i64>(&mut connection, PREPARED).await, 0);
 }
+
+#[tokio::test]
+async fn a_parameter_that_has_another_type_by_now_heals_within_a_transaction_too() {
+    let server = Postgres::start().unwrap();
+    let beside = outside(&server).await;
+    beside.batch_execute("CREATE TABLE t (a text); INSERT INTO t VALUES ('1')").await.unwrap();
+    let pool = single(&server);
+    let mut connection = pool.get().await.unwrap();
+    let sql = "SELECT count(*) FROM t WHERE a = $1";
+    assert_eq!(connection.query_one(sql, &[&"1"]).await.unwrap().get::<_, i64>(0), 1);
+    beside.batch_execute("ALTER TABLE t ALTER a TYPE int USING a::int").await.unwrap();
+    let mut transaction = connection.transaction().await.unwrap();
+    assert_eq!(transaction.query_one(sql, &[&1_i32]).await.unwrap().get::<_, i64>(0), 1);
+    // Who is wrong is told so, and nothing was sent.
+    let error = transaction.query_one(sql, &[&1_i64]).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Statement, None));
+    assert_eq!(transaction.query_one(sql, &[&1_i32]).await.unwrap().get::<_, i64>(0), 1);
+    transaction.commit().await.unwrap();
+    assert_eq!(pool.stats().healed, 2);
+}

@@ -10,13 +10,16 @@ use crate::wire::{Sniffed, Wire};
 use std::{sync::Arc, time::Duration};
 use tokio::{io::AsyncReadExt, task::AbortHandle, time::timeout};
 use tokio_postgres::{
-    CancelToken, Client, Config, NoTls, SimpleQueryMessage,
+    AsyncMessage, CancelToken, Client, Config, NoTls, Notification, SimpleQueryMessage,
     config::{LoadBalanceHosts, SslMode, TargetSessionAttrs},
 };
 
 pub(crate) use error::ConnectError;
 pub(crate) use peer::{Peer, hosts};
 pub(crate) use tls::Tls;
+
+/// Told of notifications, on the task that moves the session's messages; dropped when that ends.
+pub(crate) type Heard = Box<dyn FnMut(&Notification) + Send>;
 
 /// Knows where the server is and how to get in.
 #[derive(Debug)]
@@ -65,6 +68,14 @@ impl Connector {
 
     /// The first host that gives a session of the kind that is asked for.
     pub(crate) async fn connect(&self) -> Result<Session, ConnectError> {
+        self.connect_with(&|| None).await
+    }
+
+    /// [`connect`](Self::connect) with somebody who listens, made for each attempt.
+    pub(crate) async fn connect_with(
+        &self,
+        heard: &(dyn Fn() -> Option<Heard> + Sync),
+    ) -> Result<Session, ConnectError> {
         let mut order: Vec<_> = (0..hosts(&self.config)).collect();
         if self.config.get_load_balance_hosts() == LoadBalanceHosts::Random {
             fastrand::shuffle(&mut order);
@@ -84,7 +95,7 @@ impl Connector {
             };
             for peer in peers {
                 let silent = || ConnectError::Silent { peer: peer.to_string(), limit: self.limit };
-                match timeout(self.limit, self.open(&peer)).await.unwrap_or_else(|_| Err(silent())) {
+                match timeout(self.limit, self.open(&peer, heard())).await.unwrap_or_else(|_| Err(silent())) {
                     Ok(session) => return Ok(session),
                     Err(error) => last = error,
                 }
@@ -93,7 +104,7 @@ impl Connector {
         Err(last)
     }
 
-    async fn open(&self, peer: &Peer) -> Result<Session, ConnectError> {
+    async fn open(&self, peer: &Peer, heard: Option<Heard>) -> Result<Session, ConnectError> {
         let refused = |source| ConnectError::Session { peer: peer.to_string(), source };
         let stream = tls::open(peer, &self.config, self.tls.as_ref()).await?;
         let wire = Arc::new(Wire::default());
@@ -101,9 +112,19 @@ impl Connector {
         // Encrypted by now, where it is to be.
         let mut config = self.config.clone();
         config.ssl_mode(SslMode::Disable);
-        let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
+        let (client, mut connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
         // How it ended is seen by the statements on it, and on the wire.
-        let task = tokio::spawn(async { drop(connection.await) }).abort_handle();
+        let task = match heard {
+            None => tokio::spawn(async { drop(connection.await) }),
+            Some(mut heard) => tokio::spawn(async move {
+                while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+                    if let AsyncMessage::Notification(notification) = message {
+                        heard(&notification);
+                    }
+                }
+            }),
+        };
+        let task = task.abort_handle();
         let driver = Driver { task, wire: Arc::clone(&wire) };
         let session = Session { client, wire, peer: peer.clone(), driver };
         self.has_role(&session).await?;

@@ -1,4 +1,4 @@
-use super::{prepared::Prepared, session::Changes};
+use super::{prepared::Prepared, session::Changes, writes::Writes};
 use crate::{
     connect::{Driver, Peer, Session},
     pool::{Reset, Shared, Tenure},
@@ -47,6 +47,8 @@ pub(crate) struct Conn {
     /// Requests may have been sent that are not counted as `busy`.
     pub exposed: bool,
     pub changes: Changes,
+    /// What the transaction under way, or a statement whose end nobody awaited, may have written.
+    pub pending: Writes,
     // Last: it looks at the wire.
     _driver: Driver,
 }
@@ -80,6 +82,7 @@ impl Conn {
             used: false,
             exposed: false,
             changes: Changes::default(),
+            pending: Writes::None,
             _driver: session.driver,
         }
     }
@@ -174,7 +177,19 @@ impl Conn {
             return false;
         }
         self.busy = false;
+        self.settle();
         true
+    }
+
+    /// Tells the caches of what was written; within a transaction once more when it ends.
+    pub(crate) fn settle(&mut self) {
+        if matches!(self.pending, Writes::None) {
+            return;
+        }
+        self.shared.caches.wrote(&self.pending);
+        if self.wire.status().is_idle() {
+            self.pending = Writes::None;
+        }
     }
 
     /// Makes it as new: nothing running, no transaction, nothing left in the session. Whether that was possible within
@@ -213,12 +228,14 @@ impl Conn {
             self.exposed = false;
             self.changes = Changes::default();
         }
+        self.settle();
         self.verdict() == Verdict::Fit
     }
 }
 
 impl Drop for Conn {
     fn drop(&mut self) {
+        self.settle();
         self.shared.counts.traffic.lock().add(self.wire.traffic());
     }
 }

@@ -38,10 +38,13 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(object) = self.0.take() else { return };
+        let Some(mut object) = self.0.take() else { return };
         object.tenure.release();
         match object.verdict() {
-            Verdict::Fit => give(object),
+            Verdict::Fit => {
+                object.settle();
+                give(object);
+            }
             Verdict::Close => close(object),
             // If the runtime has ended, the pool refuses it when it would hand it out.
             Verdict::Repair => drop(object.runtime().spawn(repair(object))),

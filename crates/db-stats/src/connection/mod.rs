@@ -6,6 +6,7 @@ mod run;
 mod session;
 mod timed;
 mod transaction;
+mod writes;
 
 use crate::{error::Error, pool::Manager};
 use deadpool::managed::Object;
@@ -18,6 +19,7 @@ use tokio_postgres::{
 
 pub(crate) use conn::Conn;
 pub use transaction::Transaction;
+pub(crate) use writes::Writes;
 
 /// A connection out of a [`Pool`](crate::Pool); dropping it gives it back.
 ///
@@ -178,6 +180,18 @@ impl Connection {
     pub async fn client(&mut self) -> Result<&Client, Error> {
         self.lease.expose().await?;
         Ok(&self.lease.client)
+    }
+
+    /// Runs what leaves nothing in the session, and is neither timed nor counted.
+    pub(crate) async fn aside<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        self.lease.aside(work).await
+    }
+
+    pub(crate) async fn types(&mut self, sql: &str) -> Result<Vec<Type>, Error> {
+        self.lease.types(sql).await
     }
 
     /// Begins a transaction, or within one a savepoint. Dropped without [`commit`](Transaction::commit) it is rolled back.

@@ -1,4 +1,4 @@
-use super::session::Changes;
+use super::{session::Changes, writes::Writes};
 use foldhash::fast::RandomState;
 use lru::LruCache;
 use std::{fmt, num::NonZeroUsize};
@@ -9,6 +9,7 @@ use tokio_postgres::Statement;
 pub(crate) struct Cached {
     pub statement: Statement,
     pub changes: Changes,
+    pub writes: Writes,
 }
 
 /// The statements of one connection by text, the one that was not used for longest given up first.

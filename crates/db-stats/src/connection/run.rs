@@ -1,9 +1,10 @@
-use super::{Connection, conn::Conn, lease::Lease, prepared::Cached, session::Changes, timed::Timed};
+use super::{Connection, Writes, conn::Conn, lease::Lease, prepared::Cached, session::Changes, timed::Timed};
 use crate::{error::Error, wire::Transaction};
+use std::error::Error as _;
 use tokio_postgres::{
-    Row, Statement,
+    Client, Row, Statement,
     error::SqlState,
-    types::{ToSql, Type},
+    types::{ToSql, Type, WrongType},
 };
 
 /// How one attempt failed.
@@ -51,20 +52,22 @@ impl Call {
     /// Whether the statement that the server holds is useless, and may be run again with a new one.
     pub(super) fn is_retried(&mut self, conn: &mut Conn, sql: &str, failure: Option<&Failure>) -> bool {
         let Some(Failure::Statement(error)) = failure else { return false };
-        let stale = match error.as_db_error() {
-            Some(error) => {
+        let (stale, sent) = match error.as_db_error() {
+            Some(error) => (
                 *error.code() == SqlState::INVALID_SQL_STATEMENT_NAME
                     || (*error.code() == SqlState::FEATURE_NOT_SUPPORTED
-                        && error.message().contains("cached plan"))
-            }
-            None => false,
+                        && error.message().contains("cached plan")),
+                true,
+            ),
+            // It may have other parameters by now, or the caller is wrong.
+            None => (error.source().is_some_and(|cause| cause.is::<WrongType>()), false),
         };
         if !stale {
             return false;
         }
         conn.prepared.remove(sql);
-        // The error has ended a transaction; outside of one, nothing was done.
-        let again = !self.in_transaction && !self.retried;
+        // An error of the server has ended a transaction; outside of one, nothing was done.
+        let again = !(self.in_transaction && sent) && !self.retried;
         if again {
             self.retried = true;
             self.timed.retried();
@@ -84,6 +87,7 @@ impl Call {
         match result {
             Ok(value) => {
                 conn.busy = false;
+                conn.settle();
                 self.timed.end(Ok(rows(&value)));
                 Ok(value)
             }
@@ -94,6 +98,7 @@ impl Call {
             }
             Err(Failure::Statement(error)) => {
                 conn.busy = false;
+                conn.settle();
                 conn.note(error.code());
                 self.timed.end(Err(error.code()));
                 Err(Error::statement(error))
@@ -116,7 +121,45 @@ impl Conn {
         self.used = true;
         self.exposed = true;
         self.changes.add(Changes { session: true, names: true, broken: false });
+        self.pending.add(&Writes::Any);
         Ok(())
+    }
+
+    /// Runs what leaves nothing in the session, and is neither timed nor counted.
+    pub(super) async fn aside<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        if !self.is_ready().await {
+            return Err(Error::lost());
+        }
+        self.busy = true;
+        self.used = true;
+        let result = work(&self.client).await;
+        self.busy = false;
+        result.map_err(|error| {
+            self.note(error.code());
+            Error::statement(error)
+        })
+    }
+
+    /// The types of a statement's parameters; it stays prepared.
+    pub(super) async fn types(&mut self, sql: &str) -> Result<Vec<Type>, Error> {
+        if !self.is_ready().await {
+            return Err(Error::lost());
+        }
+        self.busy = true;
+        self.used = true;
+        let statement = self.statement(sql).await;
+        self.busy = false;
+        match statement {
+            Ok(statement) => Ok(statement.params().to_vec()),
+            Err(Failure::Untyped) => Err(Error::untyped()),
+            Err(Failure::Statement(error)) => {
+                self.note(error.code());
+                Err(Error::statement(error))
+            }
+        }
     }
 
     pub(super) async fn rows(
@@ -134,7 +177,12 @@ impl Conn {
     pub(super) async fn count(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {
         if self.shared.settings.pooler {
             let untyped = Err(Failure::Untyped);
-            return if params.is_empty() { Ok(self.client.execute_typed(sql, &[]).await?) } else { untyped };
+            if !params.is_empty() {
+                return untyped;
+            }
+            self.changes.add(Changes::of(sql));
+            self.pending.add(&Writes::of(sql));
+            return Ok(self.client.execute_typed(sql, &[]).await?);
         }
         let statement = self.statement(sql).await?;
         Ok(self.client.execute(&statement, params).await?)
@@ -146,26 +194,30 @@ impl Conn {
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, Failure> {
         self.changes.add(Changes::of(sql));
+        self.pending.add(&Writes::of(sql));
         Ok(self.client.query_typed(sql, params).await?)
     }
 
     pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Failure> {
         self.changes.add(Changes::of_batch(sql));
+        self.pending.add(&Writes::of(sql));
         Ok(self.client.batch_execute(sql).await?)
     }
 
     pub(super) async fn statement(&mut self, sql: &str) -> Result<Statement, Failure> {
         if let Some(cached) = self.prepared.get(sql) {
-            let Cached { statement, changes } = cached.clone();
+            let Cached { statement, changes, writes } = cached.clone();
             self.changes.add(changes);
+            self.pending.add(&writes);
             return Ok(statement);
         }
         // Dropped half-way, it leaves a statement on the server whose name nobody knows.
         let broken = std::mem::replace(&mut self.changes.broken, true);
         let statement = self.client.prepare(sql).await;
         self.changes.broken = broken;
-        let cached = Cached { statement: statement?, changes: Changes::of(sql) };
+        let cached = Cached { statement: statement?, changes: Changes::of(sql), writes: Writes::of(sql) };
         self.changes.add(cached.changes);
+        self.pending.add(&cached.writes);
         let statement = cached.statement.clone();
         self.prepared.put(sql, cached);
         Ok(statement)

@@ -92,7 +92,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Not a batch: it leaves nothing in the session.
-    async fn control(&mut self, sql: &str) -> Result<(), Error> {
+    pub(crate) async fn control(&mut self, sql: &str) -> Result<(), Error> {
         let call = self.connection.begin(sql).await?;
         let client = std::sync::Arc::clone(&self.connection.lease.client);
         let result = client.batch_execute(sql).await.map_err(Into::into);

@@ -1,4 +1,5 @@
 mod builder;
+mod caches;
 mod control;
 mod maintain;
 mod manager;
@@ -23,6 +24,7 @@ use tokio::{sync::Notify, time::timeout};
 use tokio_postgres::Config;
 
 pub use builder::PoolBuilder;
+pub(crate) use caches::Watch;
 pub(crate) use manager::Manager;
 pub use settings::Reset;
 pub(crate) use settings::Settings;
@@ -169,6 +171,10 @@ impl Pool {
     #[must_use]
     pub fn statements(&self) -> &Statements {
         &self.0.shared.statements
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
     }
 
     pub(crate) fn name(&self) -> &str {

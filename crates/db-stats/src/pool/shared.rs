@@ -1,4 +1,4 @@
-use super::{outage::Line, settings::Settings, tenure::Tenure};
+use super::{caches::Caches, outage::Line, settings::Settings, tenure::Tenure};
 use crate::{connect::Connector, statement::Statements, wire::Traffic};
 use parking_lot::{Mutex, RwLock};
 use perfect21_meter::{Counter, LatencyCell};
@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     /// An attempt to connect ended, well or not.
     pub opened: Notify,
     pub closed: AtomicBool,
+    /// Told of what is written by way of this pool.
+    pub caches: Caches,
     pub size: AtomicUsize,
     /// Apart from what is only read at each use.
     pub counts: Box<Counts>,
@@ -65,6 +67,7 @@ impl Shared {
             wake: Notify::new(),
             opened: Notify::new(),
             closed: AtomicBool::new(false),
+            caches: Caches::default(),
             size: AtomicUsize::new(settings.size),
             counts: Box::default(),
             clock: AtomicU64::new(1),
