@@ -3,7 +3,8 @@
 //! For each [`Case`] the given number of threads do, round by round, a few hundred microseconds of our operation and
 //! then of the peer's (every other round the peer goes first), so that whatever else the machine does hits both. A
 //! round's cost is thread CPU time; with several threads only rounds count in which they really ran at once. What threads of
-//! its own do is measured by the CPU time of the process ([`Case::of_process`]).
+//! its own do is measured by the CPU time of the process ([`Case::of_process`]), and what waits for another process by the time
+//! that passes ([`Case::of_time`]).
 //! Reported are the tenth percentile of all rounds, and the median of the rounds' ratios with its spread.
 //!
 //! ```no_run

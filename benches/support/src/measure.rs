@@ -11,7 +11,7 @@ use rustix::{
     time::{ClockId, clock_gettime},
 };
 
-use crate::op::{Case, Op, Ops, Work};
+use crate::op::{Case, Clock, Op, Ops, Work};
 
 /// About how long one thread works in a round: short enough that most rounds see no other process.
 const ROUND: Duration = Duration::from_micros(500);
@@ -40,7 +40,7 @@ pub(crate) struct Cost {
 impl Cost {
     /// Measures a case; `None` if its threads hardly ever ran at once, as on a machine with too few free CPUs.
     pub(crate) fn of(case: &Case, rounds: usize) -> Option<Self> {
-        let rounds = if case.process.is_some() { (rounds / 5).max(5) } else { rounds };
+        let rounds = if case.whole.is_some() { (rounds / 5).max(5) } else { rounds };
         let mut all = Vec::new();
         (0..ATTEMPTS).find_map(|_| {
             match &case.ops {
@@ -59,7 +59,7 @@ impl Cost {
     }
 
     fn rounds(case: &Case, ops: &[Op; 2], rounds: usize) -> Vec<[Round; 2]> {
-        let times = case.process.map_or_else(|| ops.each_ref().map(times), |times| [times; 2]);
+        let times = case.whole.map_or_else(|| ops.each_ref().map(times), |(times, _)| [times; 2]);
         let gate = Gate::new(case.threads);
         let by_thread: Vec<Vec<[Turn; 2]>> = thread::scope(|scope| {
             let workers: Vec<_> = (0..case.threads)
@@ -162,12 +162,16 @@ impl Round {
 
 fn turns(case: &Case, ops: &[Op; 2], times: [u64; 2], rounds: usize, gate: &Gate) -> Vec<[Turn; 2]> {
     let mut work = ops.each_ref().map(Op::on_this_thread);
-    let clock = if case.process.is_some() { ClockId::ProcessCPUTime } else { ClockId::ThreadCPUTime };
+    let clock = match case.whole {
+        None => ClockId::ThreadCPUTime,
+        Some((_, Clock::Process)) => ClockId::ProcessCPUTime,
+        Some((_, Clock::Wall)) => ClockId::Monotonic,
+    };
     let mut turn = |op: usize| {
         gate.pass();
         Turn::take(&mut work[op], times[op], clock)
     };
-    if case.process.is_some() {
+    if case.whole.is_some() {
         // Threads and queues are made.
         turn(0);
         turn(1);

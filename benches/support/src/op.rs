@@ -68,8 +68,17 @@ pub struct Case {
     pub(crate) threads: usize,
     pub(crate) peer: &'static str,
     pub(crate) ops: Ops,
-    /// What is measured is the process: so many operations a round.
-    pub(crate) process: Option<u64>,
+    /// So many operations a round, measured otherwise than by the CPU time of their threads.
+    pub(crate) whole: Option<(u64, Clock)>,
+}
+
+/// What operations are measured by that are not done by their own threads alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// The CPU time of the process.
+    Process,
+    /// The time that passes.
+    Wall,
 }
 
 /// Ours and the peer's.
@@ -91,7 +100,7 @@ impl Case {
     /// Pairs our operation with a peer's; `name` and `peer` together find its target.
     #[must_use]
     pub fn new(name: &'static str, threads: usize, ours: Op, peer: &'static str, theirs: Op) -> Self {
-        Self { name, threads: threads.max(1), peer, ops: Ops::Once([ours, theirs]), process: None }
+        Self { name, threads: threads.max(1), peer, ops: Ops::Once([ours, theirs]), whole: None }
     }
 
     /// As [`new`](Self::new), for operations on much memory: by where that lies, two that are the same differ by up to a
@@ -105,13 +114,20 @@ impl Case {
         theirs: impl Fn() -> Op + Send + Sync + 'static,
     ) -> Self {
         let ops = Ops::Anew([Box::new(ours), Box::new(theirs)]);
-        Self { name, threads: threads.max(1), peer, ops, process: None }
+        Self { name, threads: threads.max(1), peer, ops, whole: None }
     }
 
     /// As [`new`](Self::new), for operations that are done by threads of their own: called on one thread, so many a round,
     /// and measured by the CPU time of the whole process. Rounds are a fifth as many.
     #[must_use]
     pub fn of_process(name: &'static str, times: u64, ours: Op, peer: &'static str, theirs: Op) -> Self {
-        Self { process: Some(times.max(1)), ..Self::new(name, 1, ours, peer, theirs) }
+        Self { whole: Some((times.max(1), Clock::Process)), ..Self::new(name, 1, ours, peer, theirs) }
+    }
+
+    /// As [`of_process`](Self::of_process), for operations that wait for another process: measured by the time that passes,
+    /// which is all that their callers see.
+    #[must_use]
+    pub fn of_time(name: &'static str, times: u64, ours: Op, peer: &'static str, theirs: Op) -> Self {
+        Self { whole: Some((times.max(1), Clock::Wall)), ..Self::new(name, 1, ours, peer, theirs) }
     }
 }

@@ -67,7 +67,7 @@ impl Call {
         }
         conn.prepared.remove(sql);
         // An error of the server has ended a transaction; outside of one, nothing was done.
-        let again = !(self.in_transaction && sent) && !self.retried;
+        let again = !(self.retried || self.in_transaction && sent);
         if again {
             self.retried = true;
             self.timed.retried();

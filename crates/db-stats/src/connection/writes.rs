@@ -113,9 +113,10 @@ impl<'a> Scan<'a> {
         }
         if (is(word, "insert") || is(word, "merge")) && self.skip("into")
             || is(word, "delete") && self.skip("from")
+            || is(word, "update") && self.peek_is_name()
+            // Where it is read from, it counts as written: rare, and on the safe side.
+            || first && is(word, "copy") && self.peek_is_name()
         {
-            self.table()?;
-        } else if is(word, "update") && self.peek_is_name() {
             self.table()?;
         } else if first && is(word, "truncate") {
             self.skip("table");
@@ -125,9 +126,6 @@ impl<'a> Scan<'a> {
                     self.table()?;
                 }
             }
-        } else if first && is(word, "copy") && self.peek_is_name() {
-            // Where it is read from, it counts as written: rare, and on the safe side.
-            self.table()?;
         } else if first && is(word, "refresh") {
             self.skip("materialized");
             self.skip("view");

@@ -99,6 +99,7 @@ impl Rows {
     }
 
     /// All of them, in the server's order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = CachedRow<'_>> {
         (0..self.len()).map(|row| CachedRow { data: &self.0, row })
     }
@@ -149,6 +150,7 @@ impl<'a> CachedRow<'a> {
     }
 
     /// The names of its columns.
+    #[must_use]
     pub fn columns(&self) -> impl ExactSizeIterator<Item = &'a str> {
         self.data.columns.iter().map(|column| &*column.name)
     }
