@@ -20,7 +20,7 @@ use std::{
     task::Poll,
     time::{Duration, Instant},
 };
-use tokio::{sync::Notify, time::timeout};
+use tokio::{sync::Notify, time::timeout_at};
 use tokio_postgres::Config;
 
 pub use builder::PoolBuilder;
@@ -32,6 +32,9 @@ pub(crate) use shared::Shared;
 pub use stats::Stats;
 pub use tenure::Holder;
 pub(crate) use tenure::Tenure;
+
+/// Beyond any wait that makes sense, and within what a clock can hold.
+const NEVER: Duration = Duration::from_hours(24 * 365);
 
 /// Within a get the wait is bounded as a whole.
 const UNBOUNDED: Timeouts = Timeouts { wait: None, create: None, recycle: None };
@@ -93,7 +96,7 @@ impl Pool {
         let mut taking = pin!(inner.pool.timeout_get(&UNBOUNDED));
         // A connection that is free needs neither clock nor timer.
         match std::future::poll_fn(|cx| Poll::Ready(taking.as_mut().poll(cx))).await {
-            Poll::Ready(Ok(object)) => Ok(self.lend(object, site, Duration::ZERO)),
+            Poll::Ready(Ok(object)) => Ok(self.lend(object, site, None)),
             Poll::Ready(Err(error)) => Err(self.refuse(error, Duration::ZERO)),
             Poll::Pending => self.take_later(site, Instant::now(), Some(taking)).await,
         }
@@ -117,17 +120,25 @@ impl Pool {
                 }
             }
         };
-        match timeout(limit, wait).await {
-            Ok(Ok(object)) => Ok(self.lend(object, site, begin.elapsed())),
+        // One reading of the clock for both.
+        match timeout_at(begin.checked_add(limit).unwrap_or(begin + NEVER).into(), wait).await {
+            Ok(Ok(object)) => Ok(self.lend(object, site, Some(begin))),
             Ok(Err(error)) => Err(self.refuse(error, begin.elapsed())),
             Err(_) => Err(self.explain(limit)),
         }
     }
 
-    fn lend(&self, object: Object<Manager>, site: &'static Location<'static>, wait: Duration) -> Connection {
-        self.0.shared.counts.waits.record(wait);
+    fn lend(
+        &self,
+        object: Object<Manager>,
+        site: &'static Location<'static>,
+        begin: Option<Instant>,
+    ) -> Connection {
+        // It was looked at just now.
         let metrics = Object::metrics(&object);
         let now = metrics.recycled.unwrap_or(metrics.created);
+        let wait = begin.map_or(Duration::ZERO, |begin| now.saturating_duration_since(begin));
+        self.0.shared.counts.waits.record(wait);
         object.tenure.take(site, now);
         Connection::new(object, wait)
     }

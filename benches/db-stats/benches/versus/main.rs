@@ -1,4 +1,6 @@
-//! Ours beside the peer: `cargo bench -p perfect21-bench-db-stats --bench versus -- [--quick] [--check]`.
+//! Ours beside the peers: `cargo bench -p perfect21-bench-db-stats --bench versus -- [--quick] [--check]`.
+
+mod pool;
 
 use perfect21_bench_db_stats::{self as ours, LONG, SHORT};
 use perfect21_bench_support::{Case, Op, versus};
@@ -11,7 +13,7 @@ fn peer(sql: &'static str) -> Op {
 }
 
 fn main() -> ExitCode {
-    let cases = [
+    let mut cases = vec![
         Case::new("fingerprint, 50 bytes", 1, ours::fingerprint(SHORT), "sql-fingerprint", peer(SHORT)),
         Case::new("fingerprint, 276 bytes", 1, ours::fingerprint(LONG), "sql-fingerprint", peer(LONG)),
         Case::new("normalize, 276 bytes", 1, ours::normalized(LONG), "sql-fingerprint", peer(LONG)),
@@ -41,5 +43,6 @@ fn main() -> ExitCode {
             ours::clock(),
         ),
     ];
-    versus(include_str!("../targets.toml"), &cases)
+    cases.extend(pool::cases());
+    versus(include_str!("../../targets.toml"), &cases)
 }
