@@ -61,6 +61,7 @@ mod observe;
 pub mod partition;
 mod pool;
 mod query_cache;
+mod server;
 mod sql;
 mod statement;
 #[cfg(feature = "tuner")]
@@ -72,9 +73,10 @@ pub use error::{Error, ErrorKind};
 pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
 pub use pool::{Holder, Pool, PoolBuilder, Reset, Stats};
 pub use query_cache::{CachedRow, ColumnIndex, QueryCache, QueryCacheBuilder, QueryCacheStats, Rows};
+pub use server::{RunningStatement, ServerFacts, ServerWatch, ServerWatchBuilder};
 pub use statement::{
     Entry, Order, SlowLog, SlowLogBuilder, SlowOutcome, SlowStatement, StatementStats, Statements, Timer,
 };
 
 /// Floor-0 items in this crate's signatures.
-pub use perfect21_core::{ConfigError, LatencySnapshot, Observe};
+pub use perfect21_core::{ConfigError, Inspect, LatencySnapshot, Observe, Trim};
