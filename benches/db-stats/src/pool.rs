@@ -1,7 +1,7 @@
 //! A pool before a private server on this machine, which shares the CPUs with those who ask it.
 
 use perfect21_bench_support::Op;
-use perfect21_db_stats::{Pool, QueryCache};
+use perfect21_db_stats::{Pool, QueryCache, ReadLane};
 use perfect21_test_support::postgres::Postgres;
 use std::sync::{
     Arc, LazyLock,
@@ -156,6 +156,24 @@ pub fn lookups() -> Op {
     })
 }
 
+/// [`LOOKUP`] by [`TASKS`] tasks over two connections.
+#[must_use]
+pub fn lane() -> Op {
+    Op::with_state(|| {
+        let lane = ReadLane::builder(pool()).connections(2).build().expect("a lane");
+        move |times| {
+            let lane = lane.clone();
+            closed_loop(times, move |n| {
+                let lane = lane.clone();
+                async move {
+                    let row = lane.query_one(LOOKUP, &[&key(n)]).await.expect("a row");
+                    assert_eq!(row.get::<_, i32>(1), key(n) % 100);
+                }
+            });
+        }
+    })
+}
+
 /// [`LOOKUP`] one after the other.
 #[must_use]
 pub fn lookup() -> Op {
@@ -170,16 +188,31 @@ pub fn lookup() -> Op {
     })
 }
 
-/// [`LOOKUP`] of a thousand rows that are held, read out of them.
+async fn hit(cache: &QueryCache, n: u64) {
+    let rows = cache.query(LOOKUP, &[&key(n % 1000)]).await.expect("rows");
+    let price: i32 = rows.get(0).expect("a row").get("price").expect("a price");
+    assert_eq!(price, key(n % 1000) % 100);
+}
+
+/// [`LOOKUP`] of a thousand rows that are held, read out of them, one after the other.
 #[must_use]
 pub fn cached() -> Op {
     Op::with_state(|| {
         let cache = QueryCache::builder(pool()).build().expect("a cache");
+        move |times| in_turn(times, async |n| hit(&cache, n).await)
+    })
+}
+
+/// The same by [`TASKS`] tasks.
+#[must_use]
+pub fn cached_by_many() -> Op {
+    Op::with_state(|| {
+        let cache = QueryCache::builder(pool()).build().expect("a cache");
         move |times| {
-            in_turn(times, async |n| {
-                let rows = cache.query(LOOKUP, &[&key(n % 1000)]).await.expect("rows");
-                let price: i32 = rows.get(0).expect("a row").get("price").expect("a price");
-                assert_eq!(price, key(n % 1000) % 100);
+            let cache = cache.clone();
+            closed_loop(times, move |n| {
+                let cache = cache.clone();
+                async move { hit(&cache, n).await }
             });
         }
     })

@@ -1,4 +1,4 @@
-use crate::{connect::ConnectError, pool::Holder};
+use crate::{connect::ConnectError, fingerprint::normalize, pool::Holder};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio_postgres::{error::SqlState, types::WrongType};
 
@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Column,
     /// No table of that name.
     NoTable,
+    /// A statement that cannot run on a connection that others use too.
+    NotShared,
 }
 
 /// Why a pool or a statement failed.
@@ -71,6 +73,8 @@ enum Inner {
         "there is no table {name} that this user sees: schemas and capital letters are written as in SQL"
     )]
     NoTable { name: String },
+    #[error("only reads run on a shared connection, not: {sql}")]
+    NotShared { sql: String },
     /// Of a load that several callers waited for.
     #[error(transparent)]
     Shared(Arc<Error>),
@@ -104,6 +108,7 @@ impl Error {
             Inner::Untyped => ErrorKind::Untyped,
             Inner::Column { .. } => ErrorKind::Column,
             Inner::NoTable { .. } => ErrorKind::NoTable,
+            Inner::NotShared { .. } => ErrorKind::NotShared,
             Inner::Shared(ref error) => error.kind(),
         }
     }
@@ -219,6 +224,10 @@ impl Error {
 
     pub(crate) fn no_table(name: &str) -> Self {
         Self::new(Inner::NoTable { name: name.to_owned() })
+    }
+
+    pub(crate) fn not_shared(sql: &str) -> Self {
+        Self::new(Inner::NotShared { sql: normalize(sql) })
     }
 
     pub(crate) fn shared(error: Arc<Self>) -> Self {

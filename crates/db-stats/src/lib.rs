@@ -56,6 +56,7 @@ mod error;
 mod fingerprint;
 #[cfg(feature = "index")]
 pub mod index;
+mod lane;
 mod observe;
 #[cfg(feature = "partition")]
 pub mod partition;
@@ -71,6 +72,7 @@ mod wire;
 pub use connection::{Connection, Transaction};
 pub use error::{Error, ErrorKind};
 pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
+pub use lane::{ReadLane, ReadLaneBuilder};
 pub use pool::{Holder, Pool, PoolBuilder, Reset, Stats};
 pub use query_cache::{CachedRow, ColumnIndex, QueryCache, QueryCacheBuilder, QueryCacheStats, Rows};
 pub use server::{RunningStatement, ServerFacts, ServerWatch, ServerWatchBuilder};

@@ -27,7 +27,15 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::of_time("lookups, 32 tasks", 2000, ours::lookups(), "sqlx", sqlx_lookups(true)),
         Case::of_time("lookups, 32 tasks", 2000, ours::lookups(), "sqlx without test", sqlx_lookups(false)),
         Case::of_time("lookup, one task", 500, ours::lookup(), "deadpool Fast, cached", lookup(fast)),
-        Case::of_time("query cache, hit", 2000, ours::cached(), "ours, lookups of 32 tasks", ours::lookups()),
+        Case::of_time("lookups, read lane", 2000, ours::lane(), "deadpool Fast, cached", lookups(fast)),
+        Case::of_time("query cache, hit", 500, ours::cached(), "ours, lookup", ours::lookup()),
+        Case::of_time(
+            "query cache, hits by 32 tasks",
+            2000,
+            ours::cached_by_many(),
+            "ours, lookups",
+            ours::lookups(),
+        ),
     ]
 }
 

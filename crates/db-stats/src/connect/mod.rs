@@ -66,6 +66,15 @@ impl Connector {
         Self { config, limit, tls }
     }
 
+    /// The same for sessions that write nothing.
+    pub(crate) fn read_only(&self) -> Self {
+        let mut config = self.config.clone();
+        let options = config.get_options().unwrap_or_default();
+        let options = format!("{options} -c default_transaction_read_only=on");
+        config.options(options);
+        Self { config, limit: self.limit, tls: self.tls.clone() }
+    }
+
     /// The first host that gives a session of the kind that is asked for.
     pub(crate) async fn connect(&self) -> Result<Session, ConnectError> {
         self.connect_with(&|| None).await

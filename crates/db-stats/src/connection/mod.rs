@@ -18,6 +18,9 @@ use tokio_postgres::{
 };
 
 pub(crate) use conn::Conn;
+pub(crate) use run::is_stale;
+pub(crate) use session::Changes;
+pub(crate) use timed::Timed;
 pub use transaction::Transaction;
 pub(crate) use writes::Writes;
 

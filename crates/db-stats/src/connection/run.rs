@@ -52,19 +52,7 @@ impl Call {
     /// Whether the statement that the server holds is useless, and may be run again with a new one.
     pub(super) fn is_retried(&mut self, conn: &mut Conn, sql: &str, failure: Option<&Failure>) -> bool {
         let Some(Failure::Statement(error)) = failure else { return false };
-        let (stale, sent) = match error.as_db_error() {
-            Some(error) => (
-                *error.code() == SqlState::INVALID_SQL_STATEMENT_NAME
-                    || (*error.code() == SqlState::FEATURE_NOT_SUPPORTED
-                        && error.message().contains("cached plan")),
-                true,
-            ),
-            // It may have other parameters by now, or the caller is wrong.
-            None => (error.source().is_some_and(|cause| cause.is::<WrongType>()), false),
-        };
-        if !stale {
-            return false;
-        }
+        let Some(Stale { sent }) = is_stale(error) else { return false };
         conn.prepared.remove(sql);
         // An error of the server has ended a transaction; outside of one, nothing was done.
         let again = !(self.retried || self.in_transaction && sent);
@@ -110,6 +98,26 @@ impl Call {
             }
         }
     }
+}
+
+/// A statement that the server holds is useless.
+pub(crate) struct Stale {
+    /// The server was asked.
+    sent: bool,
+}
+
+pub(crate) fn is_stale(error: &tokio_postgres::Error) -> Option<Stale> {
+    let (stale, sent) = match error.as_db_error() {
+        Some(error) => (
+            *error.code() == SqlState::INVALID_SQL_STATEMENT_NAME
+                || (*error.code() == SqlState::FEATURE_NOT_SUPPORTED
+                    && error.message().contains("cached plan")),
+            true,
+        ),
+        // It may have other parameters by now, or the caller is wrong.
+        None => (error.source().is_some_and(|cause| cause.is::<WrongType>()), false),
+    };
+    stale.then_some(Stale { sent })
 }
 
 impl Conn {

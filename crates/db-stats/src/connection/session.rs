@@ -42,6 +42,14 @@ impl Changes {
         Self { session: by_word || temporary || by_function(sql), ..Self::default() }
     }
 
+    /// Whether its first word is one of those that statements begin with that only read.
+    pub(crate) fn begins_read(sql: &str) -> bool {
+        let first = words(sql).next().unwrap_or_default();
+        ["SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN"]
+            .iter()
+            .any(|word| first.eq_ignore_ascii_case(word))
+    }
+
     /// Of a text with any number of statements.
     pub(crate) fn of_batch(sql: &str) -> Self {
         let has =

@@ -188,6 +188,14 @@ impl Pool {
         &self.0.shared
     }
 
+    pub(crate) fn is_paused(&self) -> bool {
+        self.0.paused.load(Ordering::Acquire)
+    }
+
+    pub(crate) async fn until_resumed(&self) {
+        self.0.until_resumed().await;
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.0.shared.settings.name
     }
