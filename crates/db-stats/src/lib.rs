@@ -60,6 +60,7 @@ mod lane;
 mod observe;
 #[cfg(feature = "partition")]
 pub mod partition;
+mod plans;
 mod pool;
 mod query_cache;
 mod server;
@@ -73,6 +74,7 @@ pub use connection::{Connection, Transaction};
 pub use error::{Error, ErrorKind};
 pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
 pub use lane::{ReadLane, ReadLaneBuilder};
+pub use plans::{SlowPlan, SlowPlans, SlowPlansBuilder};
 pub use pool::{Holder, Pool, PoolBuilder, Reset, Stats};
 pub use query_cache::{CachedRow, ColumnIndex, QueryCache, QueryCacheBuilder, QueryCacheStats, Rows};
 pub use server::{RunningStatement, ServerFacts, ServerWatch, ServerWatchBuilder};

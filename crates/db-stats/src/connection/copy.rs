@@ -28,7 +28,7 @@ impl Connection {
             Ok(sink.finish().await?)
         };
         let result = copy.await;
-        call.end(&mut self.lease, result, |rows| *rows)
+        call.end(&mut self.lease, result, |rows| *rows, &[])
     }
 
     /// Passes the data of a `COPY … TO STDOUT` on as it comes, and returns how many chunks there were: one a row.
@@ -54,6 +54,6 @@ impl Connection {
             Ok(count)
         };
         let result = copy.await;
-        call.end(&mut self.lease, result, |rows| *rows)
+        call.end(&mut self.lease, result, |rows| *rows, &[])
     }
 }

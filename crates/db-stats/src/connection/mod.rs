@@ -76,12 +76,12 @@ impl Connection {
     pub async fn query(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         let mut call = self.begin(sql).await?;
         let result = loop {
-            let result = self.lease.rows(sql, params).await;
+            let result = self.lease.rows(sql, params, &mut call).await;
             if !call.is_retried(&mut self.lease, sql, result.as_ref().err()) {
                 break result;
             }
         };
-        call.end(&mut self.lease, result, |rows| rows.len() as u64)
+        call.end(&mut self.lease, result, |rows| rows.len() as u64, params)
     }
 
     /// [`query`](Self::query) of a statement that gives exactly one row.
@@ -129,7 +129,7 @@ impl Connection {
                 break result;
             }
         };
-        call.end(&mut self.lease, result, |rows| *rows)
+        call.end(&mut self.lease, result, |rows| *rows, params)
     }
 
     /// Runs a statement that is not worth preparing, in one round trip: the types of its parameters are given. The only
@@ -158,7 +158,8 @@ impl Connection {
     ) -> Result<Vec<Row>, Error> {
         let call = self.begin(sql).await?;
         let result = self.lease.typed(sql, params).await;
-        call.end(&mut self.lease, result, |rows| rows.len() as u64)
+        let values: Vec<_> = params.iter().map(|(value, _)| *value).collect();
+        call.end(&mut self.lease, result, |rows| rows.len() as u64, &values)
     }
 
     /// Runs any number of statements without parameters, as one transaction unless they say otherwise. The session
@@ -169,7 +170,7 @@ impl Connection {
     pub async fn batch_execute(&mut self, sql: &str) -> Result<(), Error> {
         let call = self.begin(sql).await?;
         let result = self.lease.batch(sql).await;
-        call.end(&mut self.lease, result, |()| 0)
+        call.end(&mut self.lease, result, |()| 0, &[])
     }
 
     /// The client of tokio-postgres beneath, for what this type has no method for. What goes through it is neither timed

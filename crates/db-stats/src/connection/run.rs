@@ -1,5 +1,6 @@
 use super::{Connection, Writes, conn::Conn, lease::Lease, prepared::Cached, session::Changes, timed::Timed};
-use crate::{error::Error, wire::Transaction};
+use crate::{error::Error, statement::Values, wire::Transaction};
+use futures_util::TryStreamExt;
 use std::error::Error as _;
 use tokio_postgres::{
     Client, Row, Statement,
@@ -34,7 +35,7 @@ impl Connection {
         let conn = &mut *self.lease;
         let timed = Timed::start(&conn.shared.statements, sql, std::mem::take(&mut self.wait));
         if !conn.is_ready().await {
-            timed.end(Err(None));
+            timed.end(Err(None), &[]);
             return Err(Error::lost());
         }
         conn.busy = true;
@@ -69,6 +70,7 @@ impl Call {
         lease: &mut Lease,
         result: Result<T, Failure>,
         rows: impl FnOnce(&T) -> u64,
+        values: Values<'_>,
     ) -> Result<T, Error> {
         let conn = &mut **lease;
         conn.tenure.end();
@@ -76,24 +78,24 @@ impl Call {
             Ok(value) => {
                 conn.busy = false;
                 conn.settle();
-                self.timed.end(Ok(rows(&value)));
+                self.timed.end(Ok(rows(&value)), values);
                 Ok(value)
             }
             Err(Failure::Statement(_)) if conn.tenure.is_condemned() => {
                 conn.fatal = true;
-                self.timed.end(Err(None));
+                self.timed.end(Err(None), values);
                 Err(Error::unanswered(conn.shared.settings.patience()))
             }
             Err(Failure::Statement(error)) => {
                 conn.busy = false;
                 conn.settle();
                 conn.note(error.code());
-                self.timed.end(Err(error.code()));
+                self.timed.end(Err(error.code()), values);
                 Err(Error::statement(error))
             }
             Err(Failure::Untyped) => {
                 conn.busy = false;
-                self.timed.end(Err(None));
+                self.timed.end(Err(None), values);
                 Err(Error::untyped())
             }
         }
@@ -174,12 +176,15 @@ impl Conn {
         &mut self,
         sql: &str,
         params: &[&(dyn ToSql + Sync)],
+        call: &mut Call,
     ) -> Result<Vec<Row>, Failure> {
         if self.shared.settings.pooler {
             return if params.is_empty() { self.typed(sql, &[]).await } else { Err(Failure::Untyped) };
         }
         let statement = self.statement(sql).await?;
-        Ok(self.client.query(&statement, params).await?)
+        let rows = self.client.query_raw(&statement, params.iter().copied()).await?;
+        call.timed.received();
+        Ok(rows.try_collect().await?)
     }
 
     pub(super) async fn count(&mut self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, Failure> {

@@ -1,4 +1,4 @@
-use crate::statement::{Statements, Timer};
+use crate::statement::{Statements, Timer, Values};
 use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
@@ -15,7 +15,12 @@ impl Timed {
         self.0.retried();
     }
 
-    pub(crate) fn end(self, rows: Result<u64, Option<&SqlState>>) {
-        self.0.end(rows.map_err(|code| code.cloned()));
+    /// The answer begins to come.
+    pub(crate) fn received(&mut self) {
+        self.0.received();
+    }
+
+    pub(crate) fn end(self, rows: Result<u64, Option<&SqlState>>, values: Values<'_>) {
+        self.0.end_with(rows.map_err(|code| code.cloned()), values);
     }
 }

@@ -96,7 +96,7 @@ impl<'a> Transaction<'a> {
         let call = self.connection.begin(sql).await?;
         let client = std::sync::Arc::clone(&self.connection.lease.client);
         let result = client.batch_execute(sql).await.map_err(Into::into);
-        call.end(&mut self.connection.lease, result, |()| 0)
+        call.end(&mut self.connection.lease, result, |()| 0, &[])
     }
 }
 

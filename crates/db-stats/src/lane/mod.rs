@@ -100,7 +100,7 @@ impl ReadLane {
             session = match self.session().await {
                 Ok((session, _)) => session,
                 Err(error) => {
-                    timed.end(Err(error.code()));
+                    timed.end(Err(error.code()), params);
                     return Err(error);
                 }
             };
@@ -108,11 +108,11 @@ impl ReadLane {
         }
         match attempt {
             Attempt::Done(rows) => {
-                timed.end(Ok(rows.len() as u64));
+                timed.end(Ok(rows.len() as u64), params);
                 Ok(rows)
             }
             Attempt::Stale(error) | Attempt::Lost(error) | Attempt::Failed(error) => {
-                timed.end(Err(error.code()));
+                timed.end(Err(error.code()), params);
                 Err(Error::statement(error))
             }
         }

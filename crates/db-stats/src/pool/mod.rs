@@ -124,7 +124,7 @@ impl Pool {
         match timeout_at(begin.checked_add(limit).unwrap_or(begin + NEVER).into(), wait).await {
             Ok(Ok(object)) => Ok(self.lend(object, site, Some(begin))),
             Ok(Err(error)) => Err(self.refuse(error, begin.elapsed())),
-            Err(_) => Err(self.explain(limit)),
+            Err(_) => Err(self.in_vain(limit)),
         }
     }
 
@@ -159,7 +159,7 @@ impl Pool {
 
     /// What a caller waited for in vain.
     #[cold]
-    fn explain(&self, waited: Duration) -> Error {
+    fn in_vain(&self, waited: Duration) -> Error {
         let inner = &*self.0;
         if inner.paused.load(Ordering::Acquire) {
             return Error::paused(waited);

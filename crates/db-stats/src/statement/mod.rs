@@ -10,8 +10,10 @@ mod tally;
 mod texts;
 mod timer;
 
+pub(crate) use slow_log::Values;
 pub use slow_log::{SlowLog, SlowLogBuilder, SlowOutcome, SlowStatement};
 pub use stats::{Order, StatementStats};
+pub(crate) use table::Key as SlowKey;
 pub use timer::{Entry, Timer};
 
 use candidates::Candidates;
@@ -26,6 +28,7 @@ use std::{
 use table::{Counts, Key, MAX_STATEMENTS, Shared, Table};
 use tally::{Tally, Totals};
 use texts::Texts;
+use tokio::sync::mpsc;
 
 /// What the statements of a pool cost, by their [`Fingerprint`](crate::Fingerprint); clones share the counts.
 ///
@@ -139,6 +142,11 @@ impl Statements {
     /// Logs slow calls so from now on, or, with `None`, no more. At first it is the default [`SlowLog`].
     pub fn set_slow_log(&self, log: impl Into<Option<SlowLog>>) {
         self.0.shared.slow.set(log.into());
+    }
+
+    /// Tells of each slow statement; of those that there is no room for it does not.
+    pub(crate) fn tell_slow(&self, listener: mpsc::Sender<Arc<SlowKey>>) {
+        self.0.shared.slow.tell(listener);
     }
 
     /// How many calls were slow since the start, by the log's threshold of their time, and how many of them were logged.

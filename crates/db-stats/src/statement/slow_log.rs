@@ -3,7 +3,7 @@ use super::{
     tally::{Call, End},
 };
 use crate::Fingerprint;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use perfect21_core::ConfigError;
 use std::{
     fmt,
@@ -13,7 +13,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio_postgres::error::SqlState;
+use tokio::sync::mpsc;
+use tokio_postgres::{error::SqlState, types::ToSql};
 
 type Sink = dyn Fn(&SlowStatement<'_>) + Send + Sync;
 
@@ -37,10 +38,12 @@ type Sink = dyn Fn(&SlowStatement<'_>) + Send + Sync;
 pub struct SlowLog {
     threshold: Duration,
     per_second: u32,
+    parameters: bool,
     sink: Option<Arc<Sink>>,
 }
 
-/// A call that took long: never a value of a parameter or a constant.
+/// A call that took long: no value of a parameter, unless that was [asked for](SlowLogBuilder::parameters), and none of a
+/// constant.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SlowStatement<'a> {
@@ -56,6 +59,9 @@ pub struct SlowStatement<'a> {
     pub decode: Duration,
     /// How it ended.
     pub outcome: SlowOutcome<'a>,
+    /// The values of its parameters as Rust shows them, the first 1000 bytes of it; `None` unless they were asked for, and
+    /// of a call for whose end nobody waited.
+    pub parameters: Option<&'a str>,
     /// How many slow calls were not logged since the last one that was.
     pub not_logged: u64,
 }
@@ -82,7 +88,7 @@ impl SlowLog {
 impl Default for SlowLog {
     /// Logs calls of 500 ms and more, at most ten a second.
     fn default() -> Self {
-        Self { threshold: Duration::from_millis(500), per_second: 10, sink: None }
+        Self { threshold: Duration::from_millis(500), per_second: 10, parameters: false, sink: None }
     }
 }
 
@@ -113,6 +119,12 @@ impl SlowLogBuilder {
         self
     }
 
+    /// Whether the values of parameters are logged too. They may be secrets of those who use the service. Default: no.
+    pub fn parameters(mut self, logged: bool) -> Self {
+        self.0.parameters = logged;
+        self
+    }
+
     /// What is called with each, on the thread whose call was slow: it should neither block nor panic.
     pub fn on_slow(mut self, sink: impl Fn(&SlowStatement<'_>) + Send + Sync + 'static) -> Self {
         self.0.sink = Some(Arc::new(sink));
@@ -139,6 +151,8 @@ pub(super) struct SlowGate {
     /// In nanoseconds; no call is as long as `u64::MAX`.
     threshold: AtomicU64,
     log: RwLock<Option<SlowLog>>,
+    /// Who wants to know which statements are slow, logged or not.
+    listeners: Mutex<Vec<mpsc::Sender<Arc<Key>>>>,
     started: Instant,
     /// The second since `started` in the upper half, and how many were logged within it.
     window: AtomicU64,
@@ -153,6 +167,7 @@ impl Default for SlowGate {
         let gate = Self {
             threshold: AtomicU64::new(u64::MAX),
             log: RwLock::new(None),
+            listeners: Mutex::default(),
             started: Instant::now(),
             window: AtomicU64::new(0),
             slow: AtomicU64::new(0),
@@ -172,6 +187,12 @@ impl SlowGate {
         *current = log;
     }
 
+    pub(super) fn tell(&self, listener: mpsc::Sender<Arc<Key>>) {
+        let mut listeners = self.listeners.lock();
+        listeners.retain(|listener| !listener.is_closed());
+        listeners.push(listener);
+    }
+
     /// How many slow calls there were, and how many of them were logged.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.slow.load(Relaxed), self.logged.load(Relaxed))
@@ -183,7 +204,18 @@ impl SlowGate {
     }
 
     #[cold]
-    pub(super) fn log(&self, key: &Key, call: &Call, end: &End, now: Instant) {
+    pub(super) fn log(
+        &self,
+        key: &Arc<Key>,
+        call: &Call,
+        end: &End,
+        now: Instant,
+        values: Option<Values<'_>>,
+    ) {
+        for listener in &*self.listeners.lock() {
+            // One that is full hears of the next slow call.
+            let _ = listener.try_send(Arc::clone(key));
+        }
         // The lock is not held while it is called: it may set another log.
         let Some(log) = self.log.read().clone() else { return };
         self.slow.fetch_add(1, Relaxed);
@@ -194,6 +226,7 @@ impl SlowGate {
             return;
         }
         self.logged.fetch_add(1, Relaxed);
+        let parameters = values.filter(|_| log.parameters).map(shown);
         let slow = SlowStatement {
             fingerprint: key.fingerprint,
             sql: &key.sql,
@@ -205,6 +238,7 @@ impl SlowGate {
                 End::Failed(code) => SlowOutcome::Failed(code.as_ref()),
                 End::Cancelled => SlowOutcome::Cancelled,
             },
+            parameters: parameters.as_deref(),
             not_logged: self.skipped.swap(0, Relaxed),
         };
         match &log.sink {
@@ -230,6 +264,30 @@ impl fmt::Debug for SlowGate {
     }
 }
 
+/// The parameters of a call.
+pub(crate) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// As much of them as is logged.
+fn shown(values: Values<'_>) -> String {
+    struct Cut(String);
+    impl fmt::Write for Cut {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = MOST_SHOWN - self.0.len();
+            let end = text.floor_char_boundary(room);
+            self.0.push_str(&text[..end]);
+            // What comes after need not even be made.
+            if end < text.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut cut = Cut(String::new());
+    if fmt::Write::write_fmt(&mut cut, format_args!("{values:?}")).is_err() {
+        cut.0.push('…');
+    }
+    cut.0
+}
+
+const MOST_SHOWN: usize = 1000;
+
 #[cfg(feature = "tracing")]
 fn warn(slow: &SlowStatement<'_>) {
     tracing::warn!(
@@ -239,6 +297,7 @@ fn warn(slow: &SlowStatement<'_>) {
         server = ?slow.server,
         decode = ?slow.decode,
         outcome = ?slow.outcome,
+        parameters = slow.parameters,
         not_logged = slow.not_logged,
         "slow statement"
     );
@@ -250,6 +309,14 @@ fn warn(_: &SlowStatement<'_>) {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_of_the_parameters_is_shown_than_is_said() {
+        assert_eq!(shown(&[&7_i32, &"it's", &None::<i64>]), "[7, \"it's\", None]");
+        let long = "ä".repeat(5000);
+        let text = shown(&[&long.as_str()]);
+        assert!(text.len() <= MOST_SHOWN + '…'.len_utf8() && text.ends_with("ä…"), "{text}");
+    }
 
     #[test]
     fn a_second_has_its_number_and_the_next_one_its_own() {

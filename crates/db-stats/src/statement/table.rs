@@ -21,10 +21,10 @@ const LOOK_AT: usize = 8;
 
 /// What a statement is known by.
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) fingerprint: Fingerprint,
+pub(crate) struct Key {
+    pub(crate) fingerprint: Fingerprint,
     /// Normalised.
-    pub(super) sql: Box<str>,
+    pub(crate) sql: Box<str>,
 }
 
 impl Key {

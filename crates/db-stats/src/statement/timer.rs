@@ -1,5 +1,6 @@
 use super::{
     Inner,
+    slow_log::Values,
     table::{Counts, Key, Shared},
     tally::{Call, End},
 };
@@ -103,11 +104,21 @@ impl Timer {
             Ok(rows) => End::Rows(rows),
             Err(code) => End::Failed(code),
         };
-        self.record(&end);
+        self.record(&end, None);
+    }
+
+    /// [`end`](Self::end) with the values of the parameters, which the slow log may be asked to show.
+    #[inline]
+    pub(crate) fn end_with(mut self, result: Result<u64, Option<SqlState>>, values: Values<'_>) {
+        let end = match result {
+            Ok(rows) => End::Rows(rows),
+            Err(code) => End::Failed(code),
+        };
+        self.record(&end, Some(values));
     }
 
     #[inline]
-    fn record(&mut self, end: &End) {
+    fn record(&mut self, end: &End, values: Option<Values<'_>>) {
         let Some(place) = self.place.take() else { return };
         let now = Instant::now();
         let received = self.received.unwrap_or(now);
@@ -123,7 +134,7 @@ impl Timer {
         };
         tally.record(&call, end, &shared.pages);
         if shared.slow.is_slow(&call) {
-            shared.slow.log(key, &call, end, now);
+            shared.slow.log(key, &call, end, now, values);
         }
     }
 }
@@ -131,7 +142,7 @@ impl Timer {
 impl Drop for Timer {
     #[inline]
     fn drop(&mut self) {
-        self.record(&End::Cancelled);
+        self.record(&End::Cancelled, None);
     }
 }
 
