@@ -227,9 +227,10 @@ async fn a_dropped_pool_leaves_nothing_on_the_server_and_no_task() {
 async fn callers_are_served_in_order_and_holders_are_named() {
     let server = Postgres::start().unwrap();
     let pool = single(&server);
-    let held = pool.get().await.unwrap();
+    let mut held = pool.get().await.unwrap();
     let line = line!() - 1;
     let holder = pool.holders()[0];
+    assert_eq!(holder.process, Some(pid(&mut held).await));
     assert_eq!((holder.site.file(), holder.site.line()), (file!(), line));
     let (sender, mut order) = tokio::sync::mpsc::unbounded_channel();
     for number in 0..10 {

@@ -48,6 +48,15 @@ async fn writer(pool: Pool, tally: Arc<Tally>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_under_load_costs_the_statements_in_flight_and_no_acknowledged_row() {
+    crash_under_load(Postgres::kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_postmaster_under_load_costs_the_statements_in_flight_and_no_acknowledged_row() {
+    crash_under_load(Postgres::kill_hard).await;
+}
+
+async fn crash_under_load(kill: fn(&Postgres) -> Result<(), perfect21_test_support::Error>) {
     let server = Arc::new(Postgres::start().unwrap());
     outside(&server).await.batch_execute("CREATE TABLE t (id bigint PRIMARY KEY)").await.unwrap();
     let pool = pool(&server).max_size(8).wait_timeout(Duration::from_secs(25)).build().unwrap();
@@ -62,7 +71,7 @@ async fn a_crash_under_load_costs_the_statements_in_flight_and_no_acknowledged_r
     let begin = Instant::now();
     let blocking = Arc::clone(&server);
     let (killed, ready) = tokio::task::spawn_blocking(move || {
-        blocking.kill().unwrap();
+        kill(&blocking).unwrap();
         let killed = Instant::now();
         blocking.restart().unwrap();
         (killed, Instant::now())
@@ -239,4 +248,42 @@ async fn futures(pool: &Pool, count: usize) -> Vec<perfect21_db_stats::Connectio
         held.push(pool.get().await.unwrap());
     }
     held
+}
+
+#[tokio::test]
+async fn a_process_that_is_stopped_costs_its_own_statement() {
+    let server = Postgres::start().unwrap();
+    let beside = outside(&server).await;
+    let pool = pool(&server)
+        .max_size(2)
+        .statement_timeout(Duration::from_millis(100))
+        .wait_timeout(Duration::from_secs(20))
+        .build()
+        .unwrap();
+    let mut connection = pool.get().await.unwrap();
+    connection.query("SELECT 1", &[]).await.unwrap();
+    let process = pool.holders()[0].process.unwrap();
+    signal("STOP", process);
+    // Not the server's time-out: it does nothing at all.
+    let error = connection.query("SELECT 1", &[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unanswered, "{error}");
+    drop(connection);
+    for _ in 0..3 {
+        let mut next = pool.get().await.unwrap();
+        next.query("SELECT 1", &[]).await.unwrap();
+        assert_ne!(pool.holders()[0].process, Some(process), "never handed on");
+    }
+    signal("CONT", process);
+    eventually("its session is gone", async || {
+        let left = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1";
+        let left: i64 = beside.query_one(left, &[&process]).await.unwrap().get(0);
+        (left == 0, left)
+    })
+    .await;
+}
+
+/// To a process of the test's own server.
+fn signal(name: &str, process: i32) {
+    let done = std::process::Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap();
+    assert!(done.success());
 }

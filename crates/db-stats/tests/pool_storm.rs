@@ -63,7 +63,7 @@ async fn after_random_time_outs_every_connection_is_idle_and_works() {
         .unwrap();
     let pool = pool(&server).max_size(8).wait_timeout(Duration::from_secs(20)).build().unwrap();
     let done = Arc::new(AtomicU64::new(0));
-    let end = Instant::now() + Duration::from_secs(4);
+    let end = Instant::now() + Duration::from_secs(10);
     let users: Vec<_> = (0..200)
         .map(|seed| tokio::spawn(user(pool.clone(), fastrand::Rng::with_seed(seed), end, Arc::clone(&done))))
         .collect();

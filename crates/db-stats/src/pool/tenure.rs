@@ -19,11 +19,17 @@ pub struct Holder {
     pub site: &'static Location<'static>,
     /// For how long it has had the connection.
     pub held: Duration,
+    /// The process of the server at its other end, as in `pg_stat_activity`.
+    pub process: Option<i32>,
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} since {:?}", self.site, self.held)
+        write!(f, "{} since {:?}", self.site, self.held)?;
+        match self.process {
+            Some(process) => write!(f, " (process {process} of the server)"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -74,9 +80,11 @@ impl Tenure {
 
     pub(crate) fn holder(&self, now: Instant) -> Option<Holder> {
         let (site, since) = self.last.lock().taken?;
-        self.taken
-            .load(Ordering::Relaxed)
-            .then(|| Holder { site, held: now.saturating_duration_since(since) })
+        self.taken.load(Ordering::Relaxed).then(|| Holder {
+            site,
+            held: now.saturating_duration_since(since),
+            process: self.wire.process(),
+        })
     }
 
     /// How long it has been idle; the first look counts as the beginning.

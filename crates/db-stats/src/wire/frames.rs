@@ -3,6 +3,7 @@ const SHORTEST: u32 = 4;
 /// A packet before the start has a length and a code.
 const SHORTEST_STARTUP: u32 = 8;
 const READY: u8 = b'Z';
+const KEY: u8 = b'K';
 
 /// What a header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(super) enum Header {
     Reply(u8),
     /// A message by its type; of `ReadyForQuery` also its first byte, else 0.
     Message(u8, u8),
+    /// `BackendKeyData`, by the process that it is of.
+    Key(u32),
     /// No message begins so: the stream is out of step.
     Broken,
 }
@@ -29,7 +32,7 @@ enum Form {
 #[derive(Debug)]
 pub(super) struct Frames {
     form: Form,
-    head: [u8; 8],
+    head: [u8; 9],
     have: usize,
     /// Bytes of the body that are still to come.
     body: u32,
@@ -38,7 +41,7 @@ pub(super) struct Frames {
 impl Frames {
     /// A direction that begins with packets without a type.
     pub(super) fn startup() -> Self {
-        Self { form: Form::Startup, head: [0; 8], have: 0, body: 0 }
+        Self { form: Form::Startup, head: [0; 9], have: 0, body: 0 }
     }
 
     pub(super) fn typed() -> Self {
@@ -81,6 +84,7 @@ impl Frames {
             Form::Startup => 8,
             Form::Reply => 1,
             Form::Typed if self.have >= 5 && self.head[0] == READY && self.length(1) > SHORTEST => 6,
+            Form::Typed if self.have >= 5 && self.head[0] == KEY && self.length(1) >= SHORTEST + 4 => 9,
             Form::Typed => 5,
             Form::Broken => self.have,
         }
@@ -102,6 +106,7 @@ impl Frames {
         self.body = length - read;
         match self.form {
             Form::Startup => Header::Startup(self.length(4)),
+            _ if have == 9 => Header::Key(self.length(5)),
             _ => Header::Message(self.head[0], if have == 6 { self.head[5] } else { 0 }),
         }
     }

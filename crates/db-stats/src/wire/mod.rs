@@ -10,7 +10,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 pub(crate) use stream::Sniffed;
 
@@ -60,6 +60,8 @@ impl Status {
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
     status: AtomicU64,
+    /// Of the server; 0 until it is known.
+    process: AtomicU32,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     errors: AtomicU64,
@@ -91,6 +93,12 @@ impl Traffic {
 impl Wire {
     pub(crate) fn status(&self) -> Status {
         Status::unpack(self.status.load(Ordering::Acquire))
+    }
+
+    /// The process of the server, once it has said.
+    pub(crate) fn process(&self) -> Option<i32> {
+        // It comes in four bytes, signed.
+        Some(self.process.load(Ordering::Relaxed).cast_signed()).filter(|process| *process != 0)
     }
 
     pub(crate) fn traffic(&self) -> Traffic {

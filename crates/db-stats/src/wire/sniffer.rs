@@ -60,7 +60,7 @@ impl Sniffer {
                     self.expected = self.expected.saturating_add(1);
                     self.synced = true;
                 }
-                Some(Header::Message(..)) => {}
+                Some(Header::Message(..) | Header::Key(_)) => {}
                 Some(Header::Reply(_) | Header::Broken) => self.lost = true,
             }
         }
@@ -80,6 +80,7 @@ impl Sniffer {
                     self.lost |=
                         self.expected == 0 && !self.copying && self.transaction != Transaction::Unknown;
                 }
+                Some(Header::Key(process)) => self.wire.process.store(process, Ordering::Relaxed),
                 Some(Header::Message(b'N', _)) => add(&self.wire.notices, 1),
                 Some(Header::Message(b'S', _)) => add(&self.wire.parameters, 1),
                 // CopyInResponse, CopyBothResponse.

@@ -176,6 +176,15 @@ impl Postgres {
         self.guard.stop("QUIT")
     }
 
+    /// Ends the postmaster by `SIGKILL`: its children find out by themselves and end a little later, and nobody cleans up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GuardGone`] when somebody killed its guard.
+    pub fn kill_hard(&self) -> Result<(), Error> {
+        self.guard.stop("KILL")
+    }
+
     /// Starts it again on the same port with the same data, after stopping it if it runs.
     ///
     /// # Errors
@@ -183,7 +192,15 @@ impl Postgres {
     /// As [`start`](Self::start).
     pub fn restart(&self) -> Result<(), Error> {
         self.stop()?;
-        relaunch("PostgreSQL", self.port, || self.guard.launch(|pid| is_ready(&self.guard, pid)))
+        relaunch("PostgreSQL", self.port, || {
+            let launched = self.guard.launch(|pid| is_ready(&self.guard, pid));
+            // Children of a postmaster that was killed are still there.
+            let in_use = |log: &str| log.contains("shared memory block") && log.contains("still in use");
+            match launched {
+                Err(Launch::Failed(Error::Failed { log, .. })) if in_use(&log) => Err(Launch::PortTaken),
+                launched => launched,
+            }
+        })
     }
 }
 
