@@ -48,8 +48,9 @@ impl Frames {
         Self { form: Form::Typed, ..Self::startup() }
     }
 
+    /// One byte is next. A server that has begun to say something else before it was asked is out of step.
     pub(super) fn expect_reply(&mut self) {
-        self.form = Form::Reply;
+        self.form = if self.have == 0 && self.body == 0 { Form::Reply } else { Form::Broken };
     }
 
     pub(super) fn expect_typed(&mut self) {

@@ -68,6 +68,14 @@ fn status(transaction: Transaction, in_flight: u32) -> Status {
 }
 
 #[test]
+fn a_server_that_speaks_before_it_is_asked_is_out_of_step() {
+    for early in [&[b'N'; 3][..], &message(b'N', &[0; 9])[..8]] {
+        let parts = [Received(early.to_vec()), Sent(packet(80_877_103, b"")), Received(b"S".to_vec())];
+        assert!(run(&parts).0.lost);
+    }
+}
+
+#[test]
 fn the_start_counts_until_the_server_is_ready() {
     let (begun, _) = run(&started()[..1]);
     assert_eq!(begun, status(Transaction::Unknown, 1));
