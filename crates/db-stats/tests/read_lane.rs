@@ -10,7 +10,13 @@ use perfect21_test_support::{
     fault::{Proxy, Way},
     postgres::Postgres,
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 use tokio_postgres::Client;
 
 const SQL: &str = "SELECT $1::bigint * 2";
@@ -126,23 +132,28 @@ async fn a_change_of_the_schema_heals() {
 async fn a_lost_connection_costs_nobody_an_error() {
     let (_server, beside, _pool, lane) = start(2).await;
     twice(&lane, 1).await.unwrap();
+    let rounds = Arc::new(AtomicU64::new(0));
     let asking = {
-        let lane = lane.clone();
+        let (lane, rounds) = (lane.clone(), Arc::clone(&rounds));
         tokio::spawn(async move {
-            for round in 0..200_i64 {
+            for round in 0..300_i64 {
                 let many = (0..16).map(|n| twice(&lane, round * 16 + n));
                 for (n, answer) in join_all(many).await.into_iter().enumerate() {
                     assert_eq!(answer.unwrap(), 2 * (round * 16 + n as i64));
                 }
+                rounds.fetch_add(1, Ordering::Relaxed);
             }
         })
     };
     let mut killed = 0;
     while !asking.is_finished() {
-        // One at a time: a statement is sent again once.
         let kill = "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE application_name = 'lane' LIMIT 1) s";
         killed += beside.query(kill, &[]).await.unwrap().len();
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        // Those that were asked before the next one dies are answered first.
+        let next = rounds.load(Ordering::Relaxed) + 2;
+        while rounds.load(Ordering::Relaxed) < next && !asking.is_finished() {
+            tokio::task::yield_now().await;
+        }
     }
     asking.await.unwrap();
     assert!(killed > 1, "{killed}");

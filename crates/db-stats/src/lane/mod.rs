@@ -45,7 +45,8 @@ pub use builder::ReadLaneBuilder;
 ///   the same connection.
 ///
 /// # Outages
-/// As nothing is written, a statement whose connection is lost is sent once more on another one. While none can be opened
+/// As nothing is written, a statement whose connection is lost is sent again on another one, as often as there are
+/// connections and once more. While none can be opened
 /// callers wait, for the pool's [`wait_timeout`](crate::PoolBuilder::wait_timeout) at most. A server that falls silent is
 /// given up 2 s after the [`statement_timeout`](crate::PoolBuilder::statement_timeout).
 ///
@@ -95,7 +96,11 @@ impl ReadLane {
         let (mut session, wait) = self.session().await?;
         let mut timed = Timed::start(&self.0.pool.shared().statements, sql, wait);
         let mut attempt = session.attempt(sql, params).await;
-        if matches!(attempt, Attempt::Stale(_) | Attempt::Lost(_)) {
+        // Each connection may have been lost before anybody noticed, and the one that is opened then may be, too.
+        for _ in 0..=self.0.slots.len() {
+            if !matches!(attempt, Attempt::Stale(_) | Attempt::Lost(_)) {
+                break;
+            }
             timed.retried();
             session = match self.session().await {
                 Ok((session, _)) => session,

@@ -178,6 +178,10 @@ impl Source {
         self.version.load(Ordering::Acquire)
     }
 
+    pub(super) fn knows_schema(&self) -> bool {
+        self.catalog.read().is_some()
+    }
+
     /// Takes what was read, unless the schema was changed meanwhile.
     pub(super) fn set_catalog(&self, read: Catalog, version: u64) -> bool {
         let read = Arc::new(read);

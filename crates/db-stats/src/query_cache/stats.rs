@@ -21,6 +21,9 @@ pub struct QueryCacheStats {
     pub invalidations: u64,
     /// Of them, those that the server told of.
     pub heard: u64,
+    /// Whether the catalog is known. Until it was read, and after a change of the schema until it was read again, each
+    /// write makes all out of date.
+    pub knows_schema: bool,
     /// Whether other writers are heard now; `None` if they are not to be.
     pub hears: Option<bool>,
     /// Sessions so far on which they were listened to: more than one if the connection was lost.
@@ -63,6 +66,7 @@ impl QueryCache {
             not_kept: counts.not_kept.total(),
             invalidations: counts.invalidations.total(),
             heard: counts.heard.total(),
+            knows_schema: source.knows_schema(),
             hears: listener.map(|listener| listener.epoch().is_some()),
             sessions: listener.map_or(0, |listener| listener.sessions()),
         }
