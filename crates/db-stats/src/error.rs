@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Aborted,
     /// Parameters without types, which a transaction pooler does not allow.
     Untyped,
+    /// The client is within a transaction, where it must not be.
+    InTransaction,
 }
 
 /// Why a pool or a statement failed.
@@ -61,6 +63,12 @@ enum Inner {
     Aborted,
     #[error("behind a transaction pooler parameters need their types: use query_typed")]
     Untyped,
+    #[cfg(feature = "advisor")]
+    #[error("the client is within a transaction: give one that is not")]
+    InTransaction,
+    #[cfg(feature = "advisor")]
+    #[error("the server cannot be read: {why}")]
+    Unreadable { why: String },
 }
 
 struct Longest<'a>(Option<&'a Holder>);
@@ -89,6 +97,10 @@ impl Error {
             Inner::RowCount { .. } => ErrorKind::RowCount,
             Inner::Aborted => ErrorKind::Aborted,
             Inner::Untyped => ErrorKind::Untyped,
+            #[cfg(feature = "advisor")]
+            Inner::InTransaction => ErrorKind::InTransaction,
+            #[cfg(feature = "advisor")]
+            Inner::Unreadable { .. } => ErrorKind::Statement,
         }
     }
 
@@ -182,5 +194,15 @@ impl Error {
 
     pub(crate) fn untyped() -> Self {
         Self::new(Inner::Untyped)
+    }
+
+    #[cfg(feature = "advisor")]
+    pub(crate) fn in_transaction() -> Self {
+        Self::new(Inner::InTransaction)
+    }
+
+    #[cfg(feature = "advisor")]
+    pub(crate) fn unreadable(why: String) -> Self {
+        Self::new(Inner::Unreadable { why })
     }
 }

@@ -1,7 +1,7 @@
 //! Statements that differ only in their constants are one: what makes them so, and the text that stands for all.
 
 mod hash;
-mod lexer;
+pub(crate) mod lexer;
 mod text;
 mod walk;
 
