@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn all_that_holds_dead_rows_is_named() {
-        let session = |age, xmin_age, is_sender| Backend {
+        let session = |age, xmin_age, is_sender: bool| Backend {
             is_client: !is_sender,
             is_sender,
             role: "app".into(),

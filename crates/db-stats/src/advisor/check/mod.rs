@@ -7,7 +7,7 @@ mod checkpoints;
 mod connections;
 mod dead_tuples;
 mod duplicate_index;
-mod foreign_key;
+pub(super) mod foreign_key;
 mod invalid_constraint;
 mod invalid_index;
 mod lock_wait;

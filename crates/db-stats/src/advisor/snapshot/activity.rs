@@ -7,8 +7,6 @@ pub(in super::super) struct Backend {
     pub(in super::super) pid: i32,
     pub(in super::super) is_client: bool,
     pub(in super::super) is_sender: bool,
-    /// Whether it is in this database.
-    pub(in super::super) is_here: bool,
     pub(in super::super) role: String,
     pub(in super::super) application: String,
     pub(in super::super) state: Option<String>,
@@ -24,7 +22,7 @@ pub(in super::super) struct Backend {
 
 pub(super) async fn backends(session: &mut Session<'_>) -> Result<Part<Vec<Backend>>, Error> {
     let sql = "SELECT a.pid, a.backend_type = 'client backend', coalesce(a.backend_type = 'walsender', false),
-                coalesce(a.datname = current_database(), false), coalesce(a.usename::text, ''),
+                coalesce(a.usename::text, ''),
                 coalesce(a.application_name, ''), a.state, extract(epoch FROM clock_timestamp() - a.xact_start)::float8,
                 extract(epoch FROM clock_timestamp() - a.state_change)::float8, age(a.backend_xmin)::int8,
                 coalesce(left(a.query, 4096), ''),
@@ -36,7 +34,6 @@ pub(super) async fn backends(session: &mut Session<'_>) -> Result<Part<Vec<Backe
             pid: f.next()?,
             is_client: f.next::<Option<bool>>()?.unwrap_or(true),
             is_sender: f.next()?,
-            is_here: f.next()?,
             role: f.next()?,
             application: f.next()?,
             state: f.next()?,

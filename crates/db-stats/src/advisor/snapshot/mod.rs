@@ -11,7 +11,7 @@ pub(super) use access::{Columns, Constraint, ForeignKey, Sequence};
 pub(super) use activity::{Backend, Database, DatabaseAge, Prepared, Slot};
 pub(super) use relations::{Column, Index, Table};
 pub(super) use server::{Extension, Server};
-pub(super) use session::{Session, failed};
+pub(super) use session::{PREPARED, Session};
 pub(super) use statements::{Statement, Statements};
 
 use crate::Error;

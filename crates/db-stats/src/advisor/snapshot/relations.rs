@@ -28,7 +28,6 @@ pub(in super::super) struct Table {
     /// Rows inserted and updated since the counters began.
     pub(in super::super) written: i64,
     pub(in super::super) was_analyzed: bool,
-    pub(in super::super) sequential_scans: i64,
 }
 
 impl Table {
@@ -54,7 +53,7 @@ pub(super) async fn tables(session: &mut Session<'_>) -> Result<Part<Vec<Table>>
                          CASE WHEN t.relminmxid::text <> '0' THEN mxid_age(t.relminmxid) ELSE 0 END)::int8,
                 coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0), coalesce(s.n_mod_since_analyze, 0),
                 coalesce(s.n_tup_ins + s.n_tup_upd, 0),
-                coalesce(s.last_analyze, s.last_autoanalyze) IS NOT NULL, coalesce(s.seq_scan, 0)
+                coalesce(s.last_analyze, s.last_autoanalyze) IS NOT NULL
                 /* perfect21 advisor */
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
          LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
@@ -78,7 +77,6 @@ pub(super) async fn tables(session: &mut Session<'_>) -> Result<Part<Vec<Table>>
             modified: f.next()?,
             written: f.next()?,
             was_analyzed: f.next()?,
-            sequential_scans: f.next()?,
         })
     });
     read.await

@@ -10,7 +10,6 @@ pub(in super::super) struct Server {
     pub(in super::super) role: String,
     /// Whether sessions and statements of others are seen.
     pub(in super::super) sees_all: bool,
-    pub(in super::super) in_recovery: bool,
     pub(in super::super) block_size: i64,
     pub(in super::super) max_connections: i64,
     pub(in super::super) reserved_connections: i64,
@@ -33,7 +32,7 @@ pub(in super::super) struct Server {
 impl Server {
     pub(super) async fn read(session: &mut Session<'_>) -> Result<Self, Error> {
         let sql = "SELECT current_setting('server_version_num')::int4, current_database()::text, current_user::text,
-                pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), pg_is_in_recovery(),
+                pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'),
                 current_setting('block_size')::int8, current_setting('max_connections')::int8,
                 current_setting('superuser_reserved_connections')::int8
                     + coalesce(current_setting('reserved_connections', true), '0')::int8,
@@ -53,7 +52,6 @@ impl Server {
                 database: f.next()?,
                 role: f.next()?,
                 sees_all: f.next()?,
-                in_recovery: f.next()?,
                 block_size: f.next()?,
                 max_connections: f.next()?,
                 reserved_connections: f.next()?,
@@ -91,8 +89,6 @@ pub(in super::super) struct Extension {
     /// As "1.10", if it is in this database.
     pub(in super::super) version: Option<String>,
     pub(in super::super) available: bool,
-    /// Whether this role may use what is in its schema.
-    pub(in super::super) usable: bool,
 }
 
 impl Extension {
@@ -106,21 +102,14 @@ impl Extension {
 
 pub(super) async fn extensions(session: &mut Session<'_>) -> Result<Part<Vec<Extension>>, Error> {
     let sql = format!(
-        "SELECT w.name, n.nspname::text, x.extversion, a.name IS NOT NULL,
-                coalesce(has_schema_privilege(x.extnamespace, 'USAGE'), false) /* perfect21 advisor */
+        "SELECT w.name, n.nspname::text, x.extversion, a.name IS NOT NULL /* perfect21 advisor */
          FROM unnest({}) AS w(name) LEFT JOIN pg_extension x ON x.extname = w.name
          LEFT JOIN pg_namespace n ON n.oid = x.extnamespace
          LEFT JOIN pg_available_extensions a ON a.name = w.name",
         super::session::texts(["pg_stat_statements", "hypopg"])
     );
     let read = session.part("extensions", &sql, |f| {
-        Ok(Extension {
-            name: f.next()?,
-            schema: f.next()?,
-            version: f.next()?,
-            available: f.next()?,
-            usable: f.next()?,
-        })
+        Ok(Extension { name: f.next()?, schema: f.next()?, version: f.next()?, available: f.next()? })
     });
     read.await
 }

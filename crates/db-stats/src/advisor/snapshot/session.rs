@@ -25,7 +25,11 @@ impl<'a> Session<'a> {
         lock_timeout: Duration,
     ) -> Result<Self, Error> {
         // Within a transaction its time is that of its begin. A failed one refuses the question.
-        let asked = client.simple_query("SELECT pg_catalog.now() = pg_catalog.statement_timestamp()").await;
+        let asked = client
+            .simple_query(
+                "SELECT pg_catalog.now() = pg_catalog.statement_timestamp() /* perfect21 advisor */",
+            )
+            .await;
         let is_free = asked.map_err(Error::statement)?.iter().any(|message| match message {
             tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
             _ => false,
@@ -38,11 +42,14 @@ impl<'a> Session<'a> {
         // path is kept in a setting of its own for the statements that are tried.
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-             SELECT pg_catalog.set_config('perfect21.path', pg_catalog.current_setting('search_path'), true);
-             SET LOCAL search_path = pg_catalog, pg_temp;
-             SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {};
-             SET LOCAL idle_in_transaction_session_timeout = 60000;
-             SET LOCAL standard_conforming_strings = on; SET LOCAL jit = off;
+             SELECT /* perfect21 advisor */
+                    pg_catalog.set_config('perfect21.path', pg_catalog.current_setting('search_path'), true),
+                    pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
+                    pg_catalog.set_config('statement_timeout', '{}', true),
+                    pg_catalog.set_config('lock_timeout', '{}', true),
+                    pg_catalog.set_config('idle_in_transaction_session_timeout', '60000', true),
+                    pg_catalog.set_config('standard_conforming_strings', 'on', true),
+                    pg_catalog.set_config('jit', 'off', true);
              SAVEPOINT perfect21",
             statement_timeout.as_millis(),
             lock_timeout.as_millis()
@@ -179,7 +186,7 @@ fn unread(part: &'static str, error: &tokio_postgres::Error) -> Unread {
 }
 
 /// What the server said, without the part that says that it did.
-pub(in super::super) fn failed(error: &tokio_postgres::Error) -> String {
+fn failed(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(said) => format!("{} (SQLSTATE {})", said.message(), said.code().code()),
         None => error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),

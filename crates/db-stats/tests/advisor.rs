@@ -1,0 +1,219 @@
+//! A schema of faults beside look-alikes that are none: exactly the faults are found, and their fixes work.
+#![cfg(feature = "advisor")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod common;
+
+use common::outside;
+use perfect21_db_stats::{
+    Fingerprint,
+    advisor::{Advisor, Report, Thresholds},
+};
+use perfect21_test_support::postgres::Postgres;
+use std::{collections::BTreeSet, time::Duration};
+use tokio_postgres::Client;
+
+/// Names that end a statement, a string or a name if they are not quoted.
+const FAULTS: &str = r#"
+CREATE SCHEMA "Shop.1;";
+SET search_path = "Shop.1;";
+
+-- A foreign key without index, and look-alikes: another order, a longer index, a hash index.
+CREATE TABLE "Cust'omer" ("Id" int PRIMARY KEY, b int NOT NULL, UNIQUE ("Id", b));
+CREATE TABLE "Order""s" (id int PRIMARY KEY, "Cust.Id; --" int REFERENCES "Cust'omer", note text);
+CREATE TABLE ordered (id int PRIMARY KEY, c int, b int, FOREIGN KEY (c, b) REFERENCES "Cust'omer" ("Id", b));
+CREATE INDEX ON ordered (b, c, id);
+CREATE TABLE hashed (id int PRIMARY KEY, c int REFERENCES "Cust'omer");
+CREATE INDEX ON hashed USING hash (c);
+CREATE TABLE half (id int PRIMARY KEY, c int REFERENCES "Cust'omer");
+CREATE INDEX ON half (c) WHERE id > 10;
+
+-- Duplicates, and what only looks like one.
+CREATE TABLE twice (id int PRIMARY KEY, a text, b int);
+CREATE INDEX "twice;a" ON twice (a);
+CREATE INDEX twice_ab ON twice (a, b);
+CREATE INDEX twice_desc ON twice (a DESC);
+CREATE INDEX twice_part ON twice (a) WHERE b > 0;
+CREATE INDEX twice_ops ON twice (a text_pattern_ops);
+CREATE INDEX twice_coll ON twice (a COLLATE "POSIX");
+CREATE INDEX twice_expr ON twice (lower(a));
+CREATE INDEX twice_expr2 ON twice (upper(a));
+CREATE INDEX twice_hash ON twice USING hash (b);
+CREATE UNIQUE INDEX twice_id ON twice (id);
+
+-- A unique index over rows that are not: it stays behind, invalid. The build follows.
+CREATE TABLE broken (id int PRIMARY KEY, a int);
+INSERT INTO broken VALUES (1, 7), (2, 7);
+
+-- Nothing tells its rows apart; a partition leaves that to its table.
+CREATE TABLE "bare.." (a int);
+CREATE TABLE parted (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2020-01-01') TO ('2030-01-01');
+
+-- Nine of ten rows are gone, their space is not.
+CREATE TABLE "Bloat" (id int PRIMARY KEY, pad text NOT NULL);
+INSERT INTO "Bloat" SELECT n, 'some text that takes room' FROM generate_series(1, 20000) n;
+CREATE TABLE dense (id int PRIMARY KEY, pad text NOT NULL);
+INSERT INTO dense SELECT n, 'some text that takes room' FROM generate_series(1, 20000) n;
+DELETE FROM "Bloat" WHERE id % 10 <> 0;
+
+-- Rows that were changed often, and never analysed ones.
+CREATE TABLE "dead 'rows'" (id int PRIMARY KEY, a int);
+INSERT INTO "dead 'rows'" SELECT n, 0 FROM generate_series(1, 4000) n;
+CREATE TABLE stale (id int PRIMARY KEY);
+CREATE TABLE small (id int PRIMARY KEY);
+
+-- Sequences near their end; the same number is far from a bigint's.
+CREATE TABLE counted ("Id" serial PRIMARY KEY, big bigserial, "mixed.." int);
+CREATE SEQUENCE "mix'ed";
+ALTER TABLE counted ALTER COLUMN "mixed.." SET DEFAULT nextval('"mix''ed"');
+SELECT setval('"counted_Id_seq"', 2000000000), setval('counted_big_seq', 2000000000), setval('"mix''ed"', 1900000000);
+
+-- A constraint that was never validated.
+CREATE TABLE checked (id int PRIMARY KEY, a int CONSTRAINT good CHECK (a > 0));
+ALTER TABLE checked ADD CONSTRAINT "b;ad" CHECK (a < 100) NOT VALID;
+
+-- A large index that nobody reads, and one of the same size that is unique.
+CREATE TABLE written (id int PRIMARY KEY, a int, "B" int, c int);
+INSERT INTO written SELECT n, n, n % 2000, n FROM generate_series(1, 20000) n;
+CREATE INDEX "un;used" ON written (c);
+CREATE UNIQUE INDEX written_a ON written (a);
+SELECT pg_create_physical_replication_slot('slot_1', true);
+"#;
+
+fn thresholds() -> Thresholds {
+    let mut thresholds = Thresholds::default();
+    thresholds.min_rows = 1000;
+    thresholds.min_index_bytes = 100_000;
+    thresholds.min_stats_age = Duration::ZERO;
+    thresholds.bloat_bytes = 100_000;
+    thresholds.dead_tuples = 1000;
+    thresholds
+}
+
+async fn plant(client: &Client) {
+    client.batch_execute(FAULTS).await.unwrap();
+    client.batch_execute("CREATE UNIQUE INDEX CONCURRENTLY \"Left;\" ON broken (a)").await.unwrap_err();
+    // The counters of a session are seen once it has handed them on.
+    let flush = "SELECT pg_stat_force_next_flush()";
+    for alone in [flush, "VACUUM ANALYZE", "UPDATE \"dead 'rows'\" SET a = 1"] {
+        client.batch_execute(alone).await.unwrap();
+    }
+    client
+        .batch_execute("INSERT INTO stale SELECT generate_series(1, 4000); INSERT INTO small VALUES (1)")
+        .await
+        .unwrap();
+    for alone in [flush, "CREATE EXTENSION pg_stat_statements SCHEMA public"] {
+        client.batch_execute(alone).await.unwrap();
+    }
+    client.batch_execute("SELECT public.pg_stat_statements_reset()").await.unwrap();
+    for _ in 0..12 {
+        client.query("SELECT pg_sleep(0.03)", &[]).await.unwrap();
+    }
+    // Often enough to be worth what each of the 20 000 writes would cost.
+    for _ in 0..100 {
+        client.query("SELECT * FROM written WHERE \"B\" = $1", &[&7]).await.unwrap();
+        // By its key, it needs nothing more.
+        client.query("SELECT * FROM written WHERE id = $1", &[&7]).await.unwrap();
+    }
+}
+
+async fn has_hypopg(client: &Client) -> bool {
+    let look = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'hypopg')";
+    client.query_one(look, &[]).await.unwrap().get(0)
+}
+
+fn keys(report: &Report) -> BTreeSet<String> {
+    report.advice().iter().map(|advice| advice.key.clone()).collect()
+}
+
+fn expected() -> BTreeSet<String> {
+    let slow = format!("slow_statement:{}", Fingerprint::of("SELECT pg_sleep(0.03)"));
+    let mut expected: BTreeSet<String> = [
+        r#"foreign_key_without_index:"Shop.1;"."Order""s"("Cust.Id; --")"#,
+        r#"foreign_key_without_index:"Shop.1;".half(c)"#,
+        r#"duplicate_index:"Shop.1;"."twice;a""#,
+        r#"duplicate_index:"Shop.1;".twice_id"#,
+        r#"invalid_index:"Shop.1;"."Left;""#,
+        r#"no_primary_key:"Shop.1;"."bare..""#,
+        r#"table_bloat:"Shop.1;"."Bloat""#,
+        r#"index_bloat:"Shop.1;"."Bloat_pkey""#,
+        r#"dead_tuples:"Shop.1;"."dead 'rows'""#,
+        r#"stale_statistics:"Shop.1;"."dead 'rows'""#,
+        r#"stale_statistics:"Shop.1;".stale"#,
+        r#"sequence:"Shop.1;"."counted_Id_seq""#,
+        r#"sequence:"Shop.1;"."mix'ed""#,
+        r#"invalid_constraint:"Shop.1;".checked."b;ad""#,
+        r#"unused_index:"Shop.1;"."un;used""#,
+        r#"missing_index:"Shop.1;".written("B")"#,
+        "inactive_slot:slot_1",
+        "missing_extension:hypopg",
+    ]
+    .map(str::to_owned)
+    .into();
+    expected.insert(slow);
+    expected
+}
+
+#[tokio::test]
+async fn exactly_the_faults_are_found_and_their_fixes_and_undos_run() {
+    let server = Postgres::start_with(&[("autovacuum", "off")]).unwrap();
+    let client = outside(&server).await;
+    plant(&client).await;
+    let advisor = Advisor::builder().thresholds(thresholds()).build().unwrap();
+    let report = advisor.run(&client).await.unwrap();
+    assert_eq!(keys(&report), expected(), "{report}");
+
+    // Duplicate rows are repaired by people.
+    client.batch_execute("DELETE FROM broken WHERE id = 2").await.unwrap();
+    let before = report.advice().to_vec();
+    for advice in &before {
+        for fix in advice.fix.iter().filter(|_| advice.key != "missing_extension:hypopg") {
+            client
+                .batch_execute(fix)
+                .await
+                .unwrap_or_else(|error| panic!("{}: {fix}: {error:?}", advice.key));
+        }
+    }
+    client.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+    let report = advisor.run(&client).await.unwrap();
+    let fixed = before.iter().filter(|advice| !advice.fix.is_empty() && advice.check != "missing_extension");
+    let fixed: BTreeSet<String> = fixed.map(|advice| advice.key.clone()).collect();
+    let left: Vec<_> = keys(&report).intersection(&fixed).cloned().collect();
+    assert_eq!(left, Vec::<String>::new(), "{report}");
+    assert_eq!(fixed.len(), 16, "{fixed:?}");
+
+    for advice in before.iter().rev() {
+        for undo in advice.undo.iter().filter(|_| advice.check != "missing_extension") {
+            client
+                .batch_execute(undo)
+                .await
+                .unwrap_or_else(|error| panic!("{}: {undo}: {error:?}", advice.key));
+        }
+    }
+    let undone = keys(&advisor.run(&client).await.unwrap());
+    for advice in before.iter().filter(|advice| !advice.undo.is_empty()) {
+        assert!(undone.contains(&advice.key), "{} was taken back", advice.key);
+    }
+}
+
+#[tokio::test]
+async fn what_hypopg_verifies_is_said_with_confidence_and_nothing_hypothetical_stays() {
+    let server = Postgres::start_with(&[("autovacuum", "off")]).unwrap();
+    let client = outside(&server).await;
+    if !has_hypopg(&client).await {
+        eprintln!("NOT RUN: this server has no hypopg (package postgresql-NN-hypopg)");
+        return;
+    }
+    plant(&client).await;
+    client.batch_execute("CREATE SCHEMA \"hy.po\"; CREATE EXTENSION hypopg SCHEMA \"hy.po\"").await.unwrap();
+    let advisor = Advisor::builder().thresholds(thresholds()).build().unwrap();
+    let report = advisor.run(&client).await.unwrap();
+    let mut expected = expected();
+    expected.remove("missing_extension:hypopg");
+    assert_eq!(keys(&report), expected, "{report}");
+    let missing = report.advice().iter().find(|advice| advice.check == "missing_index").unwrap();
+    assert_eq!(missing.confidence.to_string(), "high", "{missing:?}");
+    let left: i64 = client.query_one("SELECT count(*) FROM \"hy.po\".hypopg()", &[]).await.unwrap().get(0);
+    assert_eq!(left, 0);
+}
