@@ -63,23 +63,23 @@ fn statements(snapshot: &Snapshot) -> Option<Advice> {
         return None;
     }
     let mut advice = Advice::new("missing_extension", "pg_stat_statements", Severity::Warning);
-    if !server.statements_loaded {
-        if let Some(preloaded) = &server.preloaded {
-            let more = if preloaded.trim().is_empty() {
-                "pg_stat_statements".to_owned()
-            } else {
-                format!("{preloaded},pg_stat_statements")
-            };
-            let list = |names: &str| {
-                names.split(',').map(|name| Literal(name.trim()).to_string()).collect::<Vec<_>>().join(", ")
-            };
-            advice = advice.fix(format!("ALTER SYSTEM SET shared_preload_libraries = {}", list(&more)));
-            advice = if preloaded.trim().is_empty() {
-                advice.undo("ALTER SYSTEM RESET shared_preload_libraries")
-            } else {
-                advice.undo(format!("ALTER SYSTEM SET shared_preload_libraries = {}", list(preloaded)))
-            };
-        }
+    if !server.statements_loaded
+        && let Some(preloaded) = &server.preloaded
+    {
+        let more = if preloaded.trim().is_empty() {
+            "pg_stat_statements".to_owned()
+        } else {
+            format!("{preloaded},pg_stat_statements")
+        };
+        let list = |names: &str| {
+            names.split(',').map(|name| Literal(name.trim()).to_string()).collect::<Vec<_>>().join(", ")
+        };
+        advice = advice.fix(format!("ALTER SYSTEM SET shared_preload_libraries = {}", list(&more)));
+        advice = if preloaded.trim().is_empty() {
+            advice.undo("ALTER SYSTEM RESET shared_preload_libraries")
+        } else {
+            advice.undo(format!("ALTER SYSTEM SET shared_preload_libraries = {}", list(preloaded)))
+        };
     }
     Some(install(advice, &extension)
         .evidence(if server.statements_loaded {

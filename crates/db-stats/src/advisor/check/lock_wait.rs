@@ -74,7 +74,7 @@ fn doing(backend: &Backend) -> String {
 struct Tree<'a> {
     behind: &'a BTreeMap<i32, Vec<&'a Backend>>,
     text: String,
-    /// Also what stops at a circle, which the server breaks after deadlock_timeout.
+    /// Also what stops at a circle, which the server breaks after `deadlock_timeout`.
     drawn: HashSet<i32>,
     longest: f64,
 }

@@ -31,12 +31,13 @@ fn judge(sequence: &Sequence, thresholds: &Thresholds) -> Option<Advice> {
         .evidence(format!("{:.1} % used: at {last} of {end}{what}", share * 100.0))
         .advice("make both bigint before inserts fail; changing a column's type writes the table anew and locks it");
     let name = sequence.name.sql();
-    if let Some((table, field, kind)) = &sequence.feeds {
-        if kind != "bigint" && column.is_some() {
-            let alter =
-                |kind: &str| format!("ALTER TABLE {} ALTER COLUMN {} TYPE {kind}", table.sql(), Ident(field));
-            advice = advice.fix(alter("bigint")).undo(alter(kind));
-        }
+    if let Some((table, field, kind)) = &sequence.feeds
+        && kind != "bigint"
+        && column.is_some()
+    {
+        let alter =
+            |kind: &str| format!("ALTER TABLE {} ALTER COLUMN {} TYPE {kind}", table.sql(), Ident(field));
+        advice = advice.fix(alter("bigint")).undo(alter(kind));
     }
     if sequence.type_name != "bigint" {
         advice = advice.fix(format!("ALTER SEQUENCE {name} AS bigint"));

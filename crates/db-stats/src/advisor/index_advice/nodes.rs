@@ -14,7 +14,7 @@ pub(super) enum Node {
     Constant,
     Symbol(String),
     /// What is between brackets.
-    Group(Vec<Node>),
+    Group(Vec<Self>),
 }
 
 impl Node {

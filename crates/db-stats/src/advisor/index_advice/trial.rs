@@ -123,10 +123,10 @@ impl<'s, 'c, 'a> Trial<'s, 'c, 'a> {
                 .await?;
         }
         self.session.unprepare().await?;
-        if let Err(error) = &planned {
-            if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) {
-                self.locked.extend(wanted.iter().map(|(used, _)| used.table));
-            }
+        if let Err(error) = &planned
+            && error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+        {
+            self.locked.extend(wanted.iter().map(|(used, _)| used.table));
         }
         Ok(planned.ok())
     }
