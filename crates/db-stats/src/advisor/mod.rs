@@ -112,6 +112,7 @@ impl Advisor {
         session.end().await?;
         let mut advice = missing;
         advice.extend(check::ALL.iter().flat_map(|check| check(&snapshot, &self.thresholds)));
+        merge(&mut advice);
         let (advice, left_out) = self.chosen(advice);
         let statements = snapshot.statements.ok().flatten();
         Ok(Report::new(
@@ -171,6 +172,20 @@ impl Advisor {
     }
 }
 
+/// An index that statements miss and a foreign key, too, is one index.
+fn merge(advice: &mut Vec<Advice>) {
+    let of = |advice: &[Advice], check| -> HashSet<String> {
+        advice.iter().filter(|advice| advice.check == check).map(|advice| advice.object.clone()).collect()
+    };
+    let (missing, keys) = (of(advice, "missing_index"), of(advice, "foreign_key_without_index"));
+    advice.retain(|advice| advice.check != "foreign_key_without_index" || !missing.contains(&advice.object));
+    for advice in
+        advice.iter_mut().filter(|advice| advice.check == "missing_index" && keys.contains(&advice.object))
+    {
+        advice.evidence.push_str("; a foreign key needs it, too");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +202,15 @@ mod tests {
         ]);
         assert_eq!(advice.iter().map(|advice| advice.key.as_str()).collect::<Vec<_>>(), ["b:2"]);
         assert_eq!(left_out, BTreeMap::from([("b", 1)]));
+    }
+
+    #[test]
+    fn an_index_that_is_missing_twice_is_said_once() {
+        let of = |check| Advice::new(check, "t(a)", Severity::Info).evidence("e");
+        let mut advice = vec![of("foreign_key_without_index"), of("missing_index"), of("dead_tuples")];
+        merge(&mut advice);
+        let said: Vec<_> = advice.iter().map(|advice| (advice.check, advice.evidence.as_str())).collect();
+        assert_eq!(said, [("missing_index", "e; a foreign key needs it, too"), ("dead_tuples", "e")]);
     }
 
     #[test]

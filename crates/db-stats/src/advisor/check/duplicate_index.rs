@@ -11,11 +11,17 @@ use super::{
 use perfect21_core::Severity;
 
 pub(super) fn check(snapshot: &Snapshot, _: &Thresholds) -> Vec<Advice> {
+    let pairs = pairs(snapshot).into_iter();
+    pairs.map(|(index, other)| advise(index, other, snapshot.server.block_size)).collect()
+}
+
+/// Indexes that may go, each with the one that does its work.
+pub(super) fn pairs(snapshot: &Snapshot) -> Vec<(&Index, &Index)> {
     let mut found = Vec::new();
     for group in snapshot.indexes_by_table() {
-        for index in group.iter().filter(|index| is_droppable(index)) {
-            let other = group.iter().find(|other| covers(other, index) && yields(index, other));
-            found.extend(other.map(|other| advise(index, other, snapshot.server.block_size)));
+        for index in group.iter().copied().filter(|index| is_droppable(index)) {
+            let other = group.iter().copied().find(|other| covers(other, index) && yields(index, other));
+            found.extend(other.map(|other| (index, other)));
         }
     }
     found

@@ -107,8 +107,8 @@ impl<'a> Session<'a> {
         &self,
     ) -> Result<Result<(), tokio_postgres::Error>, Error> {
         let sql =
-            "SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('perfect21.path'), true),
-                          pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";
+            "SELECT /* perfect21 advisor */ pg_catalog.set_config('search_path', pg_catalog.current_setting('perfect21.path'), true),
+                    pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";
         let answer = self.client.query_typed(sql, &[]).await;
         if self.client.is_closed() { Err(Error::lost()) } else { Ok(answer.map(drop)) }
     }

@@ -57,7 +57,7 @@ pub(super) async fn read(
                 s.shared_blks_read, s.temp_blks_written, sum(s.total_exec_time) OVER (), s.queryid IS NULL
          FROM {schema}.pg_stat_statements s
          WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) {top}
-           AND s.query NOT LIKE '%perfect21 advisor%'
+           AND s.query NOT LIKE '%perfect21_advisor%'
          ORDER BY s.total_exec_time DESC FETCH FIRST {MAX_STATEMENTS} ROWS ONLY"
     );
     // A limit of its own, so the part's is around it.
