@@ -163,3 +163,27 @@ async fn connections_count_against_those_that_are_not_reserved() {
     let report = advisor().run(&client).await.unwrap();
     assert!(!report.advice().iter().any(|advice| advice.check == "connections"), "{report}");
 }
+
+#[tokio::test]
+async fn an_index_under_construction_is_not_invalid_yet() {
+    let server = Postgres::start().unwrap();
+    let client = outside(&server).await;
+    client
+        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 0)")
+        .await
+        .unwrap();
+    let writer = outside(&server).await;
+    writer.batch_execute("BEGIN; UPDATE t SET a = 1").await.unwrap();
+    let builder = named(&server, "builder").await;
+    let cancel = builder.cancel_token();
+    let built =
+        tokio::spawn(async move { builder.batch_execute("CREATE INDEX CONCURRENTLY t_a ON t (a)").await });
+    waits(&client, "builder").await;
+    let report = advisor().run(&client).await.unwrap();
+    assert!(!report.advice().iter().any(|advice| advice.check == "invalid_index"), "{report}");
+    cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    built.await.unwrap().unwrap_err();
+    writer.batch_execute("ROLLBACK").await.unwrap();
+    let report = advisor().run(&client).await.unwrap();
+    assert!(report.advice().iter().any(|advice| advice.key == "invalid_index:public.t_a"), "{report}");
+}

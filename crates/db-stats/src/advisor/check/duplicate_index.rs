@@ -8,6 +8,7 @@ use super::{
     },
     bytes,
 };
+use crate::sql::Ident;
 use perfect21_core::Severity;
 
 pub(super) fn check(snapshot: &Snapshot, _: &Thresholds) -> Vec<Advice> {
@@ -37,7 +38,7 @@ fn advise(index: &Index, other: &Index, block_size: i64) -> Advice {
         .gain(format!("{size}, and the work of each write"))
         .fix(drop(index));
     if let Some(definition) = &index.definition {
-        advice = advice.undo(concurrently(index, definition));
+        advice = advice.undo(build_again(index, definition));
     }
     advice.confidence(if same { Confidence::High } else { Confidence::Medium })
 }
@@ -48,11 +49,19 @@ pub(super) fn drop(index: &Index) -> String {
     format!("DROP INDEX {how}{}", index.name.sql())
 }
 
-/// The server's own text of the index, to be built beside its readers and writers.
-pub(super) fn concurrently(index: &Index, definition: &str) -> String {
+/// The server's own text of the index, to be built beside its readers and writers; that of a partitioned table with all
+/// its partitions, which cannot be.
+pub(super) fn build_again(index: &Index, definition: &str) -> String {
     for beginning in ["CREATE UNIQUE INDEX ", "CREATE INDEX "] {
-        if let Some(rest) = definition.strip_prefix(beginning).filter(|_| !index.is_partitioned) {
+        let Some(rest) = definition.strip_prefix(beginning) else { continue };
+        if !index.is_partitioned {
             return format!("{beginning}CONCURRENTLY {rest}");
+        }
+        let bare = &index.name.name;
+        for name in [Ident(bare).to_string(), bare.clone()] {
+            if let Some(rest) = rest.strip_prefix(&format!("{name} ON ONLY ")) {
+                return format!("{beginning}{name} ON {rest}");
+            }
         }
     }
     definition.to_owned()
@@ -184,6 +193,10 @@ mod tests {
     #[test]
     fn it_is_built_again_beside_its_users() {
         let text = "CREATE INDEX a ON b USING btree (c)";
-        assert_eq!(concurrently(&index(1, &[1]), text), "CREATE INDEX CONCURRENTLY a ON b USING btree (c)");
+        assert_eq!(build_again(&index(1, &[1]), text), "CREATE INDEX CONCURRENTLY a ON b USING btree (c)");
+        let mut parted = Index { is_partitioned: true, ..index(1, &[1]) };
+        parted.name.name = "a ON ONLY b".into();
+        let text = "CREATE INDEX \"a ON ONLY b\" ON ONLY s.t USING btree (c)";
+        assert_eq!(build_again(&parted, text), "CREATE INDEX \"a ON ONLY b\" ON s.t USING btree (c)");
     }
 }

@@ -9,14 +9,22 @@ use crate::sql::Ident;
 use perfect21_core::Severity;
 
 pub(super) fn check(snapshot: &Snapshot, thresholds: &Thresholds) -> Vec<Advice> {
-    let sequences = snapshot.sequences.as_deref().unwrap_or_default().iter();
-    sequences.filter_map(|sequence| judge(sequence, thresholds)).collect()
+    let mut sequences: Vec<&Sequence> = snapshot.sequences.as_deref().unwrap_or_default().iter().collect();
+    // One that feeds several columns is said of the one that ends first.
+    sequences.sort_by_key(|sequence| (&sequence.name, end(sequence)));
+    sequences.dedup_by_key(|sequence| &sequence.name);
+    sequences.into_iter().filter_map(|sequence| judge(sequence, thresholds)).collect()
+}
+
+/// The last number that the sequence and its column have.
+fn end(sequence: &Sequence) -> i64 {
+    let column = sequence.feeds.as_ref().and_then(|(_, _, kind)| end_of(kind));
+    sequence.max.min(column.unwrap_or(i64::MAX))
 }
 
 fn judge(sequence: &Sequence, thresholds: &Thresholds) -> Option<Advice> {
     let last = sequence.last?;
-    let column = sequence.feeds.as_ref().and_then(|(_, _, kind)| end_of(kind));
-    let end = sequence.max.min(column.unwrap_or(i64::MAX));
+    let end = end(sequence);
     let share = last as f64 / end.max(1) as f64;
     let (warning, critical) = thresholds.sequence;
     if share < warning {
@@ -33,7 +41,7 @@ fn judge(sequence: &Sequence, thresholds: &Thresholds) -> Option<Advice> {
     let name = sequence.name.sql();
     if let Some((table, field, kind)) = &sequence.feeds
         && kind != "bigint"
-        && column.is_some()
+        && end_of(kind).is_some()
     {
         let alter =
             |kind: &str| format!("ALTER TABLE {} ALTER COLUMN {} TYPE {kind}", table.sql(), Ident(field));
@@ -85,5 +93,15 @@ mod tests {
             assert_eq!(found.as_ref().map(|advice| advice.severity), severity, "{sequence:?}");
             assert_eq!(found.map_or(0, |advice| advice.fix.len()), fixes, "{sequence:?}");
         }
+    }
+
+    #[test]
+    fn of_several_columns_the_shortest_counts() {
+        let mut snapshot = Snapshot::empty();
+        let number = i64::from(i32::MAX) - 1;
+        let feeds = [Some("bigint"), Some("integer")].map(|kind| sequence(number, i64::MAX, "bigint", kind));
+        snapshot.sequences = Ok(feeds.into());
+        let found = check(&snapshot, &Thresholds::default());
+        assert_eq!((found.len(), found[0].severity), (1, Severity::Critical));
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn check(snapshot: &Snapshot, thresholds: &Thresholds) -> Vec<Advice>
             .gain(format!("{size}, and the work of each write"))
             .fix(duplicate_index::drop(index));
         let advice = match &index.definition {
-            Some(definition) => advice.undo(duplicate_index::concurrently(index, definition)),
+            Some(definition) => advice.undo(duplicate_index::build_again(index, definition)),
             None => advice,
         };
         advice.confidence(Confidence::Medium)
