@@ -73,8 +73,8 @@ async fn the_root_of_a_queue_is_named_and_ending_it_ends_the_queue() {
     assert!(tree[2].starts_with("  process ") && tree[2].contains("middle, active: "), "{tree:?}");
     assert!(tree[3].starts_with("    process ") && tree[3].contains("last, active: "), "{tree:?}");
     assert!(!report.to_string().contains("4711"), "constants stay on the server");
-    assert!(evidence(&report, "idle_in_transaction:postgres/root").starts_with("1 sessions"));
-    assert!(evidence(&report, "long_transaction:postgres/root").starts_with("1 transactions"));
+    assert!(evidence(&report, "idle_in_transaction:postgres/root").starts_with("1 session,"));
+    assert!(evidence(&report, "long_transaction:postgres/root").starts_with("1 transaction,"));
     assert!(
         evidence(&report, "prepared_transaction:\"it's\"").contains("of postgres in the database postgres")
     );

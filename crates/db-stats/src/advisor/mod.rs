@@ -32,8 +32,9 @@
 //! # What holds
 //! - One transaction, `REPEATABLE READ` and `READ ONLY`, and always rolled back: nothing is changed on the server, no
 //!   counter is reset, and the session has its own settings again, also after an error.
-//! - No statement works for more than 5 s, or waits for a lock for more than 100 ms; only trying indexes takes locks on
-//!   tables at all, which are given back after each statement. No statement is ever run: they are only planned.
+//! - No statement works for more than 5 s, or waits for a lock for more than 100 ms. Reading the texts of indexes and
+//!   planning statements takes the weakest lock on tables, which is given back after each statement; a table that
+//!   somebody else has locked is left out. Statements are planned, and never run.
 //! - What may not be read, or fails, is a finding; the rest is there all the same.
 //! - At most 50 000 rows of each part of the catalog, 1000 statements and 50 findings a check are looked at; more is
 //!   said to have been left out.
@@ -91,7 +92,8 @@ impl Advisor {
         AdvisorBuilder::new()
     }
 
-    /// Looks once. Takes some 20 round trips, and up to some ten for each statement that an index may help.
+    /// Looks once. Takes some 40 round trips, and up to some hundred more for each statement that an index may help, all
+    /// in at most [`index_time`](AdvisorBuilder::index_time); 0.4 s for a database of 2000 tables with 6000 indexes.
     ///
     /// # Errors
     /// [`InTransaction`](crate::ErrorKind::InTransaction) if the client is within a transaction,

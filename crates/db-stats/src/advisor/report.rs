@@ -113,7 +113,8 @@ impl Report {
     pub(super) fn shares(&self) -> Vec<Share> {
         let Some(statements) = &self.statements else { return Vec::new() };
         let total = statements.total_ms.max(f64::MIN_POSITIVE);
-        let first = statements.all.iter().take(SHOWN).map(|statement| Share {
+        let seen = statements.all.iter().take(SHOWN).filter(|statement| statement.total_ms / total >= 0.0005);
+        let first = seen.map(|statement| Share {
             text: slow_statement::short(&statement.text),
             share: statement.total_ms / total,
             calls: statement.calls,

@@ -6,7 +6,7 @@ use super::{
         snapshot::{Backend, Snapshot},
         thresholds::Thresholds,
     },
-    seconds,
+    count, seconds,
 };
 use perfect21_core::Severity;
 use std::collections::BTreeMap;
@@ -47,7 +47,11 @@ fn idle_in_transaction(clients: &[&Backend], thresholds: &Thresholds) -> Vec<Adv
     let advice = idle.into_iter().map(|(who, backends)| {
         let longest = backends.iter().filter_map(|backend| backend.state_age).fold(0.0, f64::max);
         let mut advice = Advice::new("idle_in_transaction", who, Severity::Warning)
-            .evidence(format!("{} sessions, the longest idle for {}", backends.len(), seconds(longest)))
+            .evidence(format!(
+                "{}, the longest idle for {}",
+                count(backends.len(), "session"),
+                seconds(longest)
+            ))
             .advice(
                 "end transactions at once; idle_in_transaction_session_timeout ends those that nobody does",
             );
@@ -102,6 +106,6 @@ mod tests {
         let found = check(&snapshot, &Thresholds::default());
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].key, "idle_in_transaction:app/web");
-        assert_eq!(found[0].evidence, "1 sessions, the longest idle for 61 s");
+        assert_eq!(found[0].evidence, "1 session, the longest idle for 61 s");
     }
 }

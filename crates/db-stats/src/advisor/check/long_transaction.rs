@@ -7,7 +7,7 @@ use super::{
         thresholds::Thresholds,
     },
     connections::who,
-    seconds,
+    count, seconds,
 };
 use crate::sql::Literal;
 use perfect21_core::Severity;
@@ -71,8 +71,8 @@ fn sessions(backends: &[Backend], thresholds: &Thresholds) -> Vec<Advice> {
         };
         let mut advice = Advice::new("long_transaction", who, Severity::Warning)
             .evidence(format!(
-                "{} transactions, the oldest open for {}{holds}",
-                backends.len(),
+                "{}, the oldest open for {}{holds}",
+                count(backends.len(), "transaction"),
                 seconds(oldest)
             ))
             .advice(

@@ -23,7 +23,7 @@ mod unused_index;
 mod words;
 mod wraparound;
 
-pub(super) use words::{bytes, millis, rows, seconds};
+pub(super) use words::{bytes, count, millis, rows, seconds};
 
 use super::{Advice, Thresholds, snapshot::Snapshot};
 

@@ -30,3 +30,8 @@ pub(in super::super) fn rows(number: f64) -> String {
         n => format!("{:.1} million", n / 1e6),
     }
 }
+
+/// "1 session", "2 sessions".
+pub(in super::super) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

@@ -10,7 +10,7 @@ mod uses;
 use super::{
     Advice, Confidence, Severity, Thresholds,
     advice::{columns, plain_columns},
-    check::{foreign_key::index_name, rows, slow_statement},
+    check::{count, foreign_key::index_name, rows, slow_statement},
     snapshot::{Session, Snapshot, Statement},
 };
 use crate::{Error, sql::Ident};
@@ -38,9 +38,10 @@ pub(super) async fn find(
         return Ok(Vec::new());
     }
     let schema = Schema::new(snapshot);
-    let mut trial = Trial::new(session, snapshot, thresholds).await?;
+    let until = Instant::now() + time;
+    let mut trial = Trial::new(session, snapshot, thresholds, until).await?;
     let mut found: BTreeMap<Candidate, Vec<Evidence<'_>>> = BTreeMap::new();
-    let (began, mut not_tried) = (Instant::now(), 0_usize);
+    let mut not_tried = 0;
     let work = statements.all.iter().filter(|statement| slow_statement::is_work(&statement.text));
     for statement in work.take(thresholds.index_statements) {
         let mut wanted: Vec<(uses::Use, Vec<Candidate>)> = Vec::new();
@@ -56,7 +57,7 @@ pub(super) async fn find(
         if wanted.is_empty() {
             continue;
         }
-        if began.elapsed() >= time {
+        if Instant::now() >= until {
             not_tried += 1;
             continue;
         }
@@ -69,7 +70,8 @@ pub(super) async fn find(
         advice.push(
             Advice::new("not_read", "missing indexes", Severity::Info)
                 .evidence(format!(
-                    "{not_tried} statements were not tried with other indexes: the time of {time:?} was over"
+                    "{} not tried with other indexes: the time of {time:?} was over",
+                    count(not_tried, "statement")
                 ))
                 .advice("allow more by index_time, or run the advisor when the server is idle"),
         );
@@ -147,9 +149,9 @@ fn advise(
     Some(
         Advice::new("missing_index", object, Severity::Warning)
             .evidence(format!(
-                "{} statements, {calls} calls; the cost of the first falls from {:.0} to {:.0} ({how}); {written} writes \
+                "{}, {calls} calls; the cost of the first falls from {:.0} to {:.0} ({how}); {written} writes \
                  of {} rows would have kept it up: {}",
-                evidence.len(),
+                count(evidence.len(), "statement"),
                 first.saving.before,
                 first.saving.after,
                 rows(table.rows),

@@ -14,7 +14,7 @@ use crate::{
     Error,
     sql::{Ident, Literal},
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 use tokio_postgres::error::SqlState;
 
 /// A cheaper statement is not worth an index.
@@ -37,6 +37,8 @@ pub(super) struct Trial<'s, 'c, 'a> {
     thresholds: &'a Thresholds,
     /// The schema of hypopg, if it may be used.
     hypopg: Option<&'a str>,
+    /// When no more is tried.
+    until: Instant,
     /// Tables that somebody locks: waiting again and again would add up.
     locked: HashSet<i64>,
 }
@@ -46,6 +48,7 @@ impl<'s, 'c, 'a> Trial<'s, 'c, 'a> {
         session: &'s mut Session<'c>,
         snapshot: &'a Snapshot,
         thresholds: &'a Thresholds,
+        until: Instant,
     ) -> Result<Self, Error> {
         let mut hypopg = snapshot.extension("hypopg").and_then(|found| found.schema.as_deref());
         if let Some(schema) = hypopg {
@@ -59,7 +62,7 @@ impl<'s, 'c, 'a> Trial<'s, 'c, 'a> {
                 hypopg = None;
             }
         }
-        Ok(Self { session, snapshot, thresholds, hypopg, locked: HashSet::new() })
+        Ok(Self { session, snapshot, thresholds, hypopg, until, locked: HashSet::new() })
     }
 
     /// The best candidate of each use that saves enough.
@@ -77,6 +80,9 @@ impl<'s, 'c, 'a> Trial<'s, 'c, 'a> {
         for (used, candidates) in wanted {
             let mut chosen: Option<(&Candidate, Saving)> = None;
             for candidate in candidates {
+                if Instant::now() >= self.until {
+                    break;
+                }
                 let after = if self.hypopg.is_some() {
                     self.plan(statement, Some(candidate), wanted).await?.and_then(|plan| plan.cost())
                 } else {
