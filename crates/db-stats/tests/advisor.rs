@@ -239,11 +239,11 @@ async fn joins_orders_and_pairs_of_columns_are_judged_by_the_planner() {
     }
     let tables = "CREATE EXTENSION pg_stat_statements; CREATE EXTENSION hypopg;
         CREATE TABLE a (id int PRIMARY KEY, k int, few int, at int, doc json);
-        INSERT INTO a SELECT n, n % 300, n % 7, n, '1' FROM generate_series(1, 20000) n;
+        INSERT INTO a SELECT n, n % 300, n % 7, n, '1' FROM generate_series(1, 10000) n;
         CREATE TABLE b (id int PRIMARY KEY, a_id int, v int);
-        INSERT INTO b SELECT n, n % 20000, n FROM generate_series(1, 20000) n;
+        INSERT INTO b SELECT n, n % 10000, n FROM generate_series(1, 10000) n;
         CREATE TABLE c (id int PRIMARY KEY, x int, y int);
-        INSERT INTO c SELECT n, n, n FROM generate_series(1, 20000) n;
+        INSERT INTO c SELECT n, n, n FROM generate_series(1, 10000) n;
         CREATE INDEX ON c (y, x)";
     client.batch_execute(tables).await.unwrap();
     client.batch_execute("VACUUM ANALYZE").await.unwrap();
@@ -263,7 +263,7 @@ async fn joins_orders_and_pairs_of_columns_are_judged_by_the_planner() {
         client.batch_execute("SELECT pg_stat_statements_reset()").await.unwrap();
         let statement = client.prepare(sql).await.unwrap();
         let numbers = [&7_i32 as &(dyn tokio_postgres::types::ToSql + Sync); 2];
-        for _ in 0..200 {
+        for _ in 0..100 {
             client.query(&statement, &numbers[..statement.params().len()]).await.unwrap();
         }
         let report = advisor.run(&client).await.unwrap();

@@ -197,7 +197,7 @@ async fn a_dropped_future_leaves_no_transaction_at_whatever_point() {
         bare.query("SELECT FROM hypopg()", &[]).await.unwrap();
     }
     let before = state(&bare).await;
-    for times in (1..130).step_by(3) {
+    for times in (1..110).step_by(4) {
         // A client that nobody cleans.
         polled(advisor().run(&bare), times).await;
         let after = state(&bare).await;

@@ -45,6 +45,7 @@
 //! - Bloat is an estimate, as is what an index would bring without the extension hypopg.
 //! - Missing indexes are looked for in the conditions and orders of plain columns that are joined by `AND`, for names that
 //!   the session's `search_path` finds; partial, expression and covering indexes are not proposed.
+//! - A text that the session cannot plan, as for want of rights, leaves an error in the server's log.
 //! - Planning a statement may call functions that it uses (those that are not volatile), with the rights of the client.
 //!   Run it as a role with `pg_monitor`, not as a superuser, where others may create functions.
 //! - Tested on PostgreSQL 15 and 18; 14, 16 and 17 differ in a few columns only, which are chosen by version.

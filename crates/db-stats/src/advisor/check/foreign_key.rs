@@ -8,6 +8,7 @@ use super::super::{
 use super::rows;
 use crate::sql::Ident;
 use perfect21_core::Severity;
+use std::collections::HashSet;
 
 pub(super) fn check(snapshot: &Snapshot, _: &Thresholds) -> Vec<Advice> {
     if snapshot.indexes.is_err() {
@@ -15,7 +16,9 @@ pub(super) fn check(snapshot: &Snapshot, _: &Thresholds) -> Vec<Advice> {
     }
     let keys = snapshot.foreign_keys.as_deref().unwrap_or_default();
     let bare = keys.iter().filter(|key| !snapshot.indexes().iter().any(|index| serves(index, key)));
-    bare.map(|key| advise(key, snapshot)).collect()
+    // One index serves all keys of the same columns.
+    let mut seen = HashSet::new();
+    bare.filter(|key| seen.insert((key.table, &key.columns))).map(|key| advise(key, snapshot)).collect()
 }
 
 /// Whether the index finds the rows of the foreign key: its columns lead, in whatever order.
@@ -121,6 +124,15 @@ mod tests {
             };
             assert_eq!(serves(&index, &key), expected, "{index:?}");
         }
+    }
+
+    #[test]
+    fn two_keys_of_the_same_columns_need_one_index() {
+        let key =
+            |columns: &[i64]| ForeignKey { table: 1, columns: columns.to_vec(), ..ForeignKey::default() };
+        let mut snapshot = Snapshot::empty();
+        snapshot.foreign_keys = Ok(vec![key(&[1]), key(&[1]), key(&[2])]);
+        assert_eq!(check(&snapshot, &Thresholds::default()).len(), 2);
     }
 
     #[test]
