@@ -64,6 +64,8 @@ impl AdvisorBuilder {
         self
     }
 
+    /// Checks the settings.
+    ///
     /// # Errors
     /// [`ConfigError`] if a setting or threshold is out of its range.
     pub fn build(self) -> Result<Advisor, ConfigError> {
