@@ -33,6 +33,8 @@ pub enum ErrorKind {
     NoTable,
     /// A statement that cannot run on a connection that others use too.
     NotShared,
+    /// The client is within a transaction, where it must not be.
+    InTransaction,
 }
 
 /// Why a pool or a statement failed.
@@ -78,6 +80,12 @@ enum Inner {
     /// Of a load that several callers waited for.
     #[error(transparent)]
     Shared(Arc<Error>),
+    #[cfg(feature = "advisor")]
+    #[error("the client is within a transaction: give one that is not")]
+    InTransaction,
+    #[cfg(feature = "advisor")]
+    #[error("the server cannot be read: {why}")]
+    Unreadable { why: String },
 }
 
 struct Longest<'a>(Option<&'a Holder>);
@@ -110,6 +118,10 @@ impl Error {
             Inner::NoTable { .. } => ErrorKind::NoTable,
             Inner::NotShared { .. } => ErrorKind::NotShared,
             Inner::Shared(ref error) => error.kind(),
+            #[cfg(feature = "advisor")]
+            Inner::InTransaction => ErrorKind::InTransaction,
+            #[cfg(feature = "advisor")]
+            Inner::Unreadable { .. } => ErrorKind::Statement,
         }
     }
 
@@ -236,5 +248,15 @@ impl Error {
 
     pub(crate) fn untyped() -> Self {
         Self::new(Inner::Untyped)
+    }
+
+    #[cfg(feature = "advisor")]
+    pub(crate) fn in_transaction() -> Self {
+        Self::new(Inner::InTransaction)
+    }
+
+    #[cfg(feature = "advisor")]
+    pub(crate) fn unreadable(why: String) -> Self {
+        Self::new(Inner::Unreadable { why })
     }
 }
