@@ -1,5 +1,6 @@
 //! Maintenance that is killed, dropped or doubled at any point is whole after the next one.
 #![cfg(feature = "partition")]
+#![allow(clippy::print_stdout, reason = "the figures of the run")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod partition_common;

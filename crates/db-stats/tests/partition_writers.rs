@@ -1,5 +1,6 @@
 //! Maintenance under load: nobody waits for long, and each row is there once.
 #![cfg(feature = "partition")]
+#![allow(clippy::print_stdout, reason = "the figures of the run")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod partition_common;
