@@ -9,7 +9,9 @@ pub(crate) use lock::TableLock;
 pub(crate) use retry::{Retry, rows, transaction};
 pub(crate) use session::Session;
 pub use table::TableName;
-pub(crate) use table::{name_problem, short_name};
+#[cfg(feature = "index")]
+pub(crate) use table::name_problem;
+pub(crate) use table::short_name;
 
 use crate::error::Error;
 use futures_util::FutureExt as _;

@@ -43,11 +43,13 @@ mod build;
 mod catalog;
 mod definition;
 mod diff;
+mod key;
 mod progress;
 mod wanted;
 
 pub use apply::{Applied, Outcome};
-pub use definition::{Index, IndexBuilder, Key, Method};
+pub use definition::{Index, IndexBuilder};
 pub use diff::{Diff, Entry, Extra, State};
+pub use key::{Key, Method};
 pub use progress::Progress;
 pub use wanted::{Indexes, IndexesBuilder};
