@@ -226,6 +226,29 @@ async fn what_was_left_is_attached_given_back_or_cleared() {
 }
 
 #[tokio::test]
+async fn rows_are_put_back_if_the_attachment_fails() {
+    let (client, url) = database("back").await;
+    client.batch_execute(FAULTY).await.unwrap();
+    let clock = clock("2024-01-15T00:00:00Z");
+    // A reader of the default partition, which the moving does not need and the attachment does.
+    let reader = connect_to(&url).await;
+    reader.batch_execute("BEGIN; SELECT FROM rest").await.unwrap();
+    for scan_limit in [u64::MAX, 0] {
+        let builder = builder("events", &clock).premake(1).batch(100).scan_limit(scan_limit.into());
+        let partitions = builder.lock_timeout(Duration::from_millis(20)).tries(2).build().unwrap();
+        let report = partitions.maintain(&client).await.unwrap();
+        assert_eq!(report.failures.len(), 3, "{report:?}");
+        assert!(report.failures.iter().all(|(_, error)| error.kind() == ErrorKind::Busy), "{report:?}");
+        assert_eq!((report.moved_rows, report.given_back), (1000, 1000));
+        assert_eq!(count(&client, "SELECT count(*) FROM rest").await, 1000);
+        assert_eq!(left_behind(&client).await, [] as [String; 0]);
+    }
+    reader.batch_execute("COMMIT").await.unwrap();
+    let _ = faulty(&clock, 0).maintain(&client).await.unwrap().whole().unwrap();
+    assert_eq!(count(&client, "SELECT count(*) FROM rest").await, 0);
+}
+
+#[tokio::test]
 async fn detaching_waits_for_readers_and_stops_nobody() {
     let (client, url) = database("readers").await;
     client

@@ -45,7 +45,8 @@
 //! going to be attached; the last ones together with the attachment. A reader of the partitioned table sees each row once
 //! or, from the commit of its batch to the attachment, not at all: never twice. In the same time it can be read in the table
 //! that is going to be attached, and updates by way of the partitioned table do not reach it. If none are there, which is the
-//! rule for what is made ahead, nothing is ever unseen.
+//! rule for what is made ahead, nothing is ever unseen. If the attachment fails, the rows are put back at once; after a kill
+//! they are unseen until the next run, so let that be soon.
 //!
 //! The server refuses a row, with SQLSTATE `23514`, whose writer has chosen the default partition before the attachment and
 //! gets its lock after. So if rows of the range are there, or it has begun, all writers of the table are held for the moment

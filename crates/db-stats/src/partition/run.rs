@@ -2,8 +2,8 @@
 
 use super::{
     Partitions, Report,
-    catalog::{Left, Parent, Part},
-    statements::{Bounds, Rescue},
+    catalog::{Parent, Part},
+    statements::{Bounds, Rescue, drop_empty},
     work::Work,
 };
 use crate::{
@@ -48,9 +48,9 @@ impl Run<'_> {
                 self.report.finished.push(left.name);
                 Ok(())
             }
-            Work::GiveBack(left) => self.give_back(left).await,
+            Work::GiveBack(left) => self.give_back(&left.name).await,
             Work::Clear(left) => {
-                self.transaction("dropping an empty table", &left.drop_empty()).await.map(drop)
+                self.transaction("dropping an empty table", &drop_empty(&left.name)).await.map(drop)
             }
             Work::Create { suffix, bounds } => {
                 let name = free_name(self.client, &self.parent.name, &suffix, &[]).await?;
@@ -84,9 +84,8 @@ impl Run<'_> {
         }
         let doing = format!("attaching {name}");
         let fenced = self.partitions.is_fenced(&self.parent);
-        let movable = self.parent.is_movable();
         let rescue = self.partitions.rescue(&self.parent, bounds, rows);
-        if !rows && !fenced {
+        if !rows && !fenced && !staged {
             let all = [stage, self.parent.attach(name, bounds, rescue)].concat();
             let answer = self.transaction(&doing, &all).await?;
             self.report.moved_rows += changed(&answer);
@@ -95,18 +94,37 @@ impl Run<'_> {
         if !stage.is_empty() {
             self.transaction(&format!("creating {name}"), &stage).await?;
         }
-        if movable {
+        let result = self.attach_staged(name, bounds, rescue).await;
+        if result.is_err() && !self.client.is_closed() {
+            // Not seen by anybody until the next run, which may be a day away: better back to where they were.
+            let _ = self.give_back(name).await;
+        }
+        result
+    }
+
+    async fn attach_staged(
+        &mut self,
+        name: &TableName,
+        bounds: &Bounds,
+        rescue: Rescue,
+    ) -> Result<(), Error> {
+        let doing = format!("attaching {name}");
+        if rescue != Rescue::None {
             self.rescue(name, bounds, false).await?;
         }
-        if fenced && let Some((add, validate, drop)) = self.parent.fence(bounds) {
-            let fence = Fence { client: self.client, drop: Some(drop) };
+        if self.partitions.is_fenced(&self.parent)
+            && let Some((add, validate, drop)) = self.parent.fence(bounds)
+        {
+            let fence = Fence { client: self.client, drop: Some(drop.clone()) };
             self.transaction("fencing the default partition", &[add]).await?;
-            if movable {
+            if rescue != Rescue::None {
                 self.rescue(name, bounds, true).await?;
             }
             self.transaction("checking the default partition", &[validate]).await?;
-            self.transaction(&doing, &self.parent.attach(name, bounds, Rescue::None)).await?;
-            return fence.take_down(self).await;
+            let attach = [self.parent.attach(name, bounds, Rescue::None), vec![drop]].concat();
+            self.transaction(&doing, &attach).await?;
+            fence.is_down();
+            return Ok(());
         }
         let answer = self.transaction(&doing, &self.parent.attach(name, bounds, rescue)).await?;
         self.report.moved_rows += changed(&answer);
@@ -134,9 +152,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn give_back(&mut self, left: Left) -> Result<(), Error> {
+    async fn give_back(&mut self, left: &TableName) -> Result<(), Error> {
         loop {
-            let sql = self.parent.give_back(&left.name, self.partitions.batch);
+            let sql = self.parent.give_back(left, self.partitions.batch);
             let answer = self.transaction("giving rows back", &[sql]).await?;
             let moved = changed(&answer);
             self.report.given_back += moved;
@@ -144,7 +162,7 @@ impl Run<'_> {
                 break;
             }
         }
-        self.transaction("dropping an empty table", &left.drop_empty()).await.map(drop)
+        self.transaction("dropping an empty table", &drop_empty(left)).await.map(drop)
     }
 
     async fn finalize(&mut self, part: Part) -> Result<(), Error> {
@@ -161,37 +179,29 @@ impl Run<'_> {
             let all: Vec<String> = mark.into_iter().chain([self.parent.detach(part)]).collect();
             return self.transaction(&doing, &all).await.map(drop);
         }
-        if let Some(mark) = mark {
-            self.transaction(&doing, &[mark]).await?;
+        if let Some(mark) = &mark {
+            self.transaction(&doing, std::slice::from_ref(mark)).await?;
         }
-        // No transaction may hold it, so its time-outs are the session's for the while.
-        let session = Session::begin(self.client, self.partitions.retry.lock_timeout).await?;
-        let result = self.client.batch_execute(&self.parent.detach(part)).await;
-        session.end().await?;
-        match result {
-            Ok(()) => Ok(()),
-            // Begun or not, it is done in the end: begun, it waits for those who still read the partition.
-            Err(error) if Retry::is_passing(&error) => self.detach_again(&doing, part).await,
-            Err(error) => Err(Error::step(doing, error)),
+        let result = self.detach_concurrently(&doing, part).await;
+        if result.is_err() && mark.is_some() && !self.client.is_closed() && !self.is_pending(part).await? {
+            // Whoever detaches it by hand some day must not have it dropped.
+            self.transaction(&doing, &[format!("COMMENT ON TABLE {} IS NULL", part.name)]).await?;
         }
+        result
     }
 
-    async fn detach_again(&self, doing: &str, part: &Part) -> Result<(), Error> {
-        Retry::back_off(0).await;
-        let begun = "SELECT 1 FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
-            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE i.inhparent = $1 AND n.nspname = $2 AND c.relname = $3 AND i.inhdetachpending";
+    async fn detach_concurrently(&self, doing: &str, part: &Part) -> Result<(), Error> {
         for nth in 0..self.partitions.retry.tries {
-            let (schema, name) = (part.name.schema(), part.name.name());
-            let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
-                [(&self.parent.oid, Type::OID), (&schema, Type::TEXT), (&name, Type::TEXT)];
-            let pending = self.client.query_typed(begun, &params).await;
-            if !pending.map_err(|error| Error::step(doing, error))?.is_empty() {
+            // Begun, it is ended in the end: it waits for those who still read the partition.
+            if nth > 0 && self.is_pending(part).await? {
                 return self.transaction(doing, &[self.parent.finalize(part)]).await.map(drop);
             }
+            // No transaction may hold it, so its time-outs are the session's for the while.
             let session = Session::begin(self.client, self.partitions.retry.lock_timeout).await?;
             let result = self.client.batch_execute(&self.parent.detach(part)).await;
-            session.end().await?;
+            if !self.client.is_closed() {
+                session.end().await?;
+            }
             match result {
                 Ok(()) => return Ok(()),
                 Err(error) if Retry::is_passing(&error) => Retry::back_off(nth).await,
@@ -200,6 +210,17 @@ impl Run<'_> {
         }
         let retry = self.partitions.retry;
         Err(Error::busy(doing, retry.lock_timeout * retry.tries, None))
+    }
+
+    async fn is_pending(&self, part: &Part) -> Result<bool, Error> {
+        let look = "SELECT 1 FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE i.inhparent = $1 AND n.nspname = $2 AND c.relname = $3 AND i.inhdetachpending";
+        let (schema, name) = (part.name.schema(), part.name.name());
+        let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+            [(&self.parent.oid, Type::OID), (&schema, Type::TEXT), (&name, Type::TEXT)];
+        let pending = self.client.query_typed(look, &params).await;
+        Ok(!pending.map_err(|error| Error::step("looking for a pending detachment", error))?.is_empty())
     }
 
     async fn drop_table(&mut self, name: TableName) -> Result<(), Error> {
@@ -224,11 +245,8 @@ struct Fence<'a> {
 }
 
 impl Fence<'_> {
-    async fn take_down(mut self, run: &Run<'_>) -> Result<(), Error> {
-        let Some(drop) = &self.drop else { return Ok(()) };
-        run.transaction("taking the fence off the default partition", std::slice::from_ref(drop)).await?;
+    fn is_down(mut self) {
         self.drop = None;
-        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     calendar::Range,
-    catalog::{FENCE, Left, Mark, Parent, Part},
+    catalog::{FENCE, Mark, Parent, Part},
 };
 use crate::{
     TableName,
@@ -134,16 +134,13 @@ impl Parent {
     }
 }
 
-impl Left {
-    /// Dropped only if it is empty: else the division fails, and with it the transaction.
-    pub(super) fn drop_empty(&self) -> Vec<String> {
-        let name = &self.name;
-        vec![
-            format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"),
-            format!("SELECT 1 / (CASE WHEN EXISTS (SELECT FROM {name}) THEN 0 ELSE 1 END)"),
-            format!("DROP TABLE {name}"),
-        ]
-    }
+/// Dropped only if it is empty: else the division fails, and with it the transaction.
+pub(super) fn drop_empty(name: &TableName) -> Vec<String> {
+    vec![
+        format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"),
+        format!("SELECT 1 / (CASE WHEN EXISTS (SELECT FROM {name}) THEN 0 ELSE 1 END)"),
+        format!("DROP TABLE {name}"),
+    ]
 }
 
 /// The constraint that spares the new table the check of its rows at the attachment.

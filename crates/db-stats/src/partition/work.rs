@@ -4,7 +4,7 @@ use super::{
     Action, Expired, Partitions, Retention, Step,
     calendar::{Calendar, Interval, Kind, Range},
     catalog::{Left, Mark, Parent, Part},
-    statements::{Bounds, Rescue},
+    statements::{Bounds, Rescue, drop_empty},
     wanted,
 };
 use crate::{TableName, error::Error};
@@ -128,9 +128,9 @@ impl Partitions {
             }
             Work::GiveBack(left) => {
                 let rows = parent.give_back(&left.name, self.batch);
-                (Action::GiveBack, None, [vec![rows], left.drop_empty()].concat())
+                (Action::GiveBack, None, [vec![rows], drop_empty(&left.name)].concat())
             }
-            Work::Clear(left) => (Action::Clear, None, left.drop_empty()),
+            Work::Clear(left) => (Action::Clear, None, drop_empty(&left.name)),
             Work::Create { bounds, .. } => {
                 (Action::Create, words(bounds), self.creation(parent, &table, bounds))
             }
