@@ -123,7 +123,7 @@ impl Run<'_> {
             self.transaction("checking the default partition", &[validate]).await?;
             let attach = [self.parent.attach(name, bounds, Rescue::None), vec![drop]].concat();
             self.transaction(&doing, &attach).await?;
-            fence.is_down();
+            fence.taken_down();
             return Ok(());
         }
         let answer = self.transaction(&doing, &self.parent.attach(name, bounds, rescue)).await?;
@@ -245,7 +245,7 @@ struct Fence<'a> {
 }
 
 impl Fence<'_> {
-    fn is_down(mut self) {
+    fn taken_down(mut self) {
         self.drop = None;
     }
 }
