@@ -32,7 +32,7 @@ impl Method {
     }
 }
 
-/// One key of an [`Index`]: a column or an expression, and how it is ordered.
+/// One key of an [`Index`](super::Index): a column or an expression, and how it is ordered.
 ///
 /// # Examples
 /// ```

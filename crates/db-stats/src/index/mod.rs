@@ -13,7 +13,8 @@
 //!     .index(Index::on("products").key("attributes").gin().build()?)
 //!     .build()?;
 //! print!("{}", wanted.diff(&client).await?);
-//! wanted.apply(&client, None, |_| {}).await?.whole()?;
+//! let applied = wanted.apply(&client, None, |_| {}).await?.whole()?;
+//! println!("all {} are there", applied.outcomes.len());
 //! # Ok(())
 //! # }
 //! ```
