@@ -74,7 +74,8 @@ impl PartitionsBuilder {
 
     /// The longest wait for each lock, 1 ms to 1 h; default 1 s. It is also the longest that others queue behind that wait:
     /// writers of the default partition while one is attached, and everybody, for two or three such locks in a row, while one
-    /// is detached beside a default partition. So 50 ms and more [tries](Self::tries) is right for a table that must not stop.
+    /// is detached beside a default partition. So 50 ms and more [tries](Self::tries) is right for a table that
+    /// must not stop, as long as its own statements are about as short: the lock is got only in a pause between them.
     pub fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
         self.lock_timeout = lock_timeout;
         self
