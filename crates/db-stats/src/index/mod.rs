@@ -30,7 +30,7 @@
 //!   concurrently, and built again. After a failure, as of rows that are not unique, it is dropped at once.
 //! - The build has no statement time-out, and a [wait](IndexesBuilder::build_wait) of its own for each lock; the session's are put
 //!   back, also when it fails or its future is dropped.
-//! - An advisory lock keeps builders of one table apart. It is the session's: behind a pooler of transactions it does not work.
+//! - An advisory lock keeps builders of one table, and maintainers of its partitions, apart. It is the session's: behind a pooler of transactions it does not work.
 //!
 //! # What does not
 //! - The parent's index and the attaching need a lock that stops writers of the partitioned table, or of the partition, while it

@@ -33,7 +33,7 @@
 //!   long as [`lock_timeout`](PartitionsBuilder::lock_timeout), and tried again later.
 //! - First all is made, then is let go, each step a transaction of its own: one that fails holds up no other, and is told in
 //!   [`Report::failures`].
-//! - An advisory lock keeps maintainers of one table apart. It is the session's: behind a pooler of transactions it does not
+//! - An advisory lock keeps maintainers of one table, and builders of its indexes, apart. It is the session's: behind a pooler of transactions it does not
 //!   work.
 //! - A run that ends half-way, by a dropped future, a kill or a lost server, leaves at most a table that is not attached, which
 //!   is known by its comment, a constraint on the default partition, or a detachment that is pending. The next run attaches the
