@@ -39,7 +39,8 @@ pub enum Outcome {
         /// What that is.
         found: String,
     },
-    /// It could not be built. Nothing of it is left, unless the error is that dropping it failed; the next run does it then.
+    /// It could not be built. Nothing of it is left, unless the error is that dropping it failed; the next run does it
+    /// then.
     Failed(Error),
 }
 
@@ -47,7 +48,8 @@ impl Applied {
     /// The same, or else the first failure.
     ///
     /// # Errors
-    /// The error of the first index that failed, or [`Unfit`](crate::ErrorKind::Unfit) for one whose name something else has.
+    /// The error of the first index that failed, or [`Unfit`](crate::ErrorKind::Unfit) for one whose name something
+    /// else has.
     pub fn whole(self) -> Result<Self, Error> {
         let mut outcomes = Vec::with_capacity(self.outcomes.len());
         for (name, outcome) in self.outcomes {
@@ -64,12 +66,13 @@ impl Applied {
 }
 
 impl Indexes {
-    /// Compares the list with the server, by what the server itself makes of each description: spaces, casts and the order
-    /// of words do not count. For that it makes each on an empty temporary copy of its table, within a transaction.
+    /// Compares the list with the server, by what the server itself makes of each description: spaces, casts and the
+    /// order of words do not count. For that it makes each on an empty temporary copy of its table, within a
+    /// transaction.
     ///
     /// # Errors
-    /// [`Unfit`](crate::ErrorKind::Unfit) if a table is not there or not the role's own, or the client is within a transaction;
-    /// [`Statement`](crate::ErrorKind::Statement) if the server refuses a description.
+    /// [`Unfit`](crate::ErrorKind::Unfit) if a table is not there or not the role's own, or the client is within a
+    /// transaction; [`Statement`](crate::ErrorKind::Statement) if the server refuses a description.
     ///
     /// # Examples
     /// As of the [module](super).
@@ -99,16 +102,16 @@ impl Indexes {
         Ok(diff)
     }
 
-    /// Builds what is missing or not valid, one after the other, and tells `progress` of it four times a second if there is a
-    /// second session as `watcher`. One that fails does not keep the others from being built.
+    /// Builds what is missing or not valid, one after the other, and tells `progress` of it four times a second if
+    /// there is a second session as `watcher`. One that fails does not keep the others from being built.
     ///
     /// # Errors
     /// As [`diff`](Self::diff) if that is so of the client or if the connection is lost; what fails of one index is its
     /// [outcome](Outcome::Failed).
     ///
     /// # Cancel safety
-    /// A build whose future is dropped goes on in the server, unless the statement is cancelled, as a pool of this crate does.
-    /// The session's time-outs are put back behind it, and the next run goes on from what is there.
+    /// A build whose future is dropped goes on in the server, unless the statement is cancelled, as a pool of this
+    /// crate does. The session's time-outs are put back behind it, and the next run goes on from what is there.
     ///
     /// # Examples
     /// As of the [module](super).

@@ -145,8 +145,8 @@ impl IndexBuilder {
         self.method(Method::Gin)
     }
 
-    /// Its name; default of the table and the keys, as `orders_user_id_idx`, cut and with a hash where that is longer than
-    /// 63 bytes.
+    /// Its name; default of the table and the keys, as `orders_user_id_idx`, cut and with a hash where that is longer
+    /// than 63 bytes.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.index.name = name.into();
         self
@@ -155,8 +155,8 @@ impl IndexBuilder {
     /// Checks the description, as far as that can be done without a server.
     ///
     /// # Errors
-    /// No key or more than 32, a name that is empty or longer than 63 bytes, or what the method cannot do: more than one
-    /// key of [`Method::Hash`], `unique` and an order but of [`Method::BTree`].
+    /// No key or more than 32, a name that is empty or longer than 63 bytes, or what the method cannot do: more than
+    /// one key of [`Method::Hash`], `unique` and an order but of [`Method::BTree`].
     pub fn build(self) -> Result<Index, ConfigError> {
         let mut index = self.index;
         let method = index.method.name();

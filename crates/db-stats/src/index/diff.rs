@@ -7,8 +7,8 @@ use std::fmt;
 pub struct Diff {
     /// Each wanted index, in order.
     pub entries: Vec<Entry>,
-    /// Indexes of the same tables that are not wanted, if that was [asked](super::IndexesBuilder::report_extra): none of a
-    /// constraint's, nor of a partitioned table's.
+    /// Indexes of the same tables that are not wanted, if that was [asked](super::IndexesBuilder::report_extra): none
+    /// of a constraint's, nor of a partitioned table's.
     pub extra: Vec<Extra>,
 }
 

@@ -22,22 +22,26 @@
 //! Run it at each start, from as many processes as you like: what is there is left as it is.
 //!
 //! # What holds
-//! - An index is compared by what the server makes of it: method, keys, operator classes, collations, order, predicate. An equal
-//!   one under another name counts; one of the same name that differs is told, and never touched.
-//! - Indexes are built `CONCURRENTLY`. Of a partitioned table, which the server cannot do, first the parent's alone, then each
-//!   partition's concurrently, each attached when it is there; an equal index that a partition has is attached and not built.
-//! - A build that ended half-way leaves an index that is not valid. Nobody takes it for one: if no session builds it, it is dropped,
-//!   concurrently, and built again. After a failure, as of rows that are not unique, it is dropped at once.
-//! - The build has no statement time-out, and a [wait](IndexesBuilder::build_wait) of its own for each lock; the session's are put
-//!   back, also when it fails or its future is dropped.
-//! - An advisory lock keeps builders of one table, and maintainers of its partitions, apart. It is the session's: behind a pooler of transactions it does not work.
+//! - An index is compared by what the server makes of it: method, keys, operator classes, collations, order, predicate.
+//!   An equal one under another name counts; one of the same name that differs is told, and never touched.
+//! - Indexes are built `CONCURRENTLY`. Of a partitioned table, which the server cannot do, first the parent's alone,
+//!   then each partition's concurrently, each attached when it is there; an equal index that a partition has is
+//!   attached and not built.
+//! - A build that ended half-way leaves an index that is not valid. Nobody takes it for one: if no session builds it,
+//!   it is dropped, concurrently, and built again. After a failure, as of rows that are not unique, it is dropped at
+//!   once.
+//! - The build has no statement time-out, and a [wait](IndexesBuilder::build_wait) of its own for each lock; the
+//!   session's are put back, also when it fails or its future is dropped.
+//! - An advisory lock keeps builders of one table, and maintainers of its partitions, apart. It is the session's:
+//!   behind a pooler of transactions it does not work.
 //!
 //! # What does not
-//! - The parent's index and the attaching need a lock that stops writers of the partitioned table, or of the partition, while it
-//!   is waited for: at most [`lock_timeout`](IndexesBuilder::lock_timeout) a try.
+//! - The parent's index and the attaching need a lock that stops writers of the partitioned table, or of the partition,
+//!   while it is waited for: at most [`lock_timeout`](IndexesBuilder::lock_timeout) a try.
 //! - A concurrent build waits for all transactions that are older, in the whole database.
 //! - Expressions and predicates are put into statements as they are. They are the program's own, never a user's.
-//! - Storage parameters, tablespaces and `NULLS NOT DISTINCT` are not described; an index with the last differs from one without.
+//! - Storage parameters, tablespaces and `NULLS NOT DISTINCT` are not described; an index with the last differs from
+//!   one without.
 //! - With a client that has no right to temporary tables nothing can be compared.
 mod apply;
 mod build;

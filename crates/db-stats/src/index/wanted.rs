@@ -52,15 +52,16 @@ impl IndexesBuilder {
         self
     }
 
-    /// The longest wait for a lock that stops writers while it is waited for, 1 ms to 1 h; default 1 s. Only the index of a
-    /// partitioned table needs one, and the attaching of a partition's.
+    /// The longest wait for a lock that stops writers while it is waited for, 1 ms to 1 h; default 1 s. Only the index
+    /// of a partitioned table needs one, and the attaching of a partition's.
     pub fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
         self.indexes.lock_timeout = lock_timeout;
         self
     }
 
-    /// The longest wait of a concurrent build for one other session, 1 ms to 1 day; default 5 min. It stops nobody; but at the end
-    /// of its phases a build waits for all older transactions, and if one of them is longer, all that was built is lost.
+    /// The longest wait of a concurrent build for one other session, 1 ms to 1 day; default 5 min. It stops nobody; but
+    /// at the end of its phases a build waits for all older transactions, and if one of them is longer, all that was
+    /// built is lost.
     pub fn build_wait(mut self, build_wait: Duration) -> Self {
         self.indexes.build_wait = build_wait;
         self

@@ -46,9 +46,9 @@ impl PartitionsBuilder {
         self
     }
 
-    /// The IANA name of the zone whose days, weeks and months they are, as `Europe/Berlin`; default `UTC`. It is looked up
-    /// in the system's database, and where there is none in a copy within the program. With a key without a zone it says
-    /// only what time it is now.
+    /// The IANA name of the zone whose days, weeks and months they are, as `Europe/Berlin`; default `UTC`. It is looked
+    /// up in the system's database, and where there is none in a copy within the program. With a key without a zone it
+    /// says only what time it is now.
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
         self.zone = zone.into();
         self
@@ -72,10 +72,11 @@ impl PartitionsBuilder {
         self
     }
 
-    /// The longest wait for each lock, 1 ms to 1 h; default 1 s. It is also the longest that others queue behind that wait:
-    /// writers of the default partition while one is attached, and everybody, for two or three such locks in a row, while one
-    /// is detached beside a default partition. So 50 ms and more [tries](Self::tries) is right for a table that
-    /// must not stop, as long as its own statements are about as short: the lock is got only in a pause between them.
+    /// The longest wait for each lock, 1 ms to 1 h; default 1 s. It is also the longest that others queue behind that
+    /// wait: writers of the default partition while one is attached, and everybody, for two or three such locks in a
+    /// row, while one is detached beside a default partition. So 50 ms and more [tries](Self::tries) is right for a
+    /// table that must not stop, as long as its own statements are about as short: the lock is got only in a pause
+    /// between them.
     pub fn lock_timeout(mut self, lock_timeout: Duration) -> Self {
         self.lock_timeout = lock_timeout;
         self
@@ -93,8 +94,8 @@ impl PartitionsBuilder {
         self
     }
 
-    /// How many rows of the default partition are moved at a time, 1 to 1 000 000; default 5000. So many can also be moved
-    /// under the lock.
+    /// How many rows of the default partition are moved at a time, 1 to 1 000 000; default 5000. So many can also be
+    /// moved under the lock.
     pub fn batch(mut self, rows: u32) -> Self {
         self.batch = rows;
         self

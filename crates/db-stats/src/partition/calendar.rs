@@ -11,8 +11,8 @@ use std::{fmt, time::SystemTime};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Interval {
-    /// An hour. With a `timestamptz` key an hour of UTC, whatever the zone, so that each has 3600 s and a name of its own
-    /// also when clocks are turned back.
+    /// An hour. With a `timestamptz` key an hour of UTC, whatever the zone, so that each has 3600 s and a name of its
+    /// own also when clocks are turned back.
     Hour,
     /// From midnight to midnight, or to the first moment of the day where there is no midnight: 23 to 25 hours.
     Day,
@@ -118,7 +118,8 @@ impl Calendar {
         }
     }
 
-    /// A moment as the wall has it, with the zone's offset where the key has one: the server's own zone does not matter.
+    /// A moment as the wall has it, with the zone's offset where the key has one: the server's own zone does not
+    /// matter.
     pub(crate) fn render(&self, at: i64) -> Option<String> {
         let moment = Timestamp::from_microsecond(at).ok()?;
         match self.kind {

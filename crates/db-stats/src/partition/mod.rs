@@ -20,52 +20,58 @@
 //! # }
 //! ```
 //!
-//! Run [`maintain`](Partitions::maintain) once an hour or a day, from as many processes as you like. What is there is read from
-//! the bounds that the server has, never from names; partitions of others, of whatever width, are left as they are, and
-//! only what no partition covers is filled: from the first partition to [`premake`](PartitionsBuilder::premake) ahead.
+//! Run [`maintain`](Partitions::maintain) once an hour or a day, from as many processes as you like. What is there is
+//! read from the bounds that the server has, never from names; partitions of others, of whatever width, are left as
+//! they are, and only what no partition covers is filled: from the first partition to
+//! [`premake`](PartitionsBuilder::premake) ahead.
 //!
 //! # What holds
 //! - The key is one column of type `timestamptz`, `timestamp` or `date`; anything else is refused.
-//! - Bounds are written with their offset from UTC, so that the session's time zone does not matter. Periods tile time: a
-//!   day is 23 or 25 hours where clocks are turned.
-//! - Partitions are made as tables of their own and then attached. The parent is locked `SHARE UPDATE EXCLUSIVE`, which lets reads
-//!   and writes go on; the default partition, if there is one, `ACCESS EXCLUSIVE` for a moment. Every lock is waited for as
-//!   long as [`lock_timeout`](PartitionsBuilder::lock_timeout), and tried again later.
-//! - First all is made, then is let go, each step a transaction of its own: one that fails holds up no other, and is told in
-//!   [`Report::failures`].
-//! - An advisory lock keeps maintainers of one table, and builders of its indexes, apart. It is the session's: behind a pooler of transactions it does not
-//!   work.
-//! - A run that ends half-way, by a dropped future, a kill or a lost server, leaves at most a table that is not attached, which
-//!   is known by its comment, a constraint on the default partition, or a detachment that is pending. The next run attaches the
-//!   table if there are rows in it, and takes away the rest. No row is dropped but with a partition that is past its time.
+//! - Bounds are written with their offset from UTC, so that the session's time zone does not matter. Periods tile time:
+//!   a day is 23 or 25 hours where clocks are turned.
+//! - Partitions are made as tables of their own and then attached. The parent is locked `SHARE UPDATE EXCLUSIVE`, which
+//!   lets reads and writes go on; the default partition, if there is one, `ACCESS EXCLUSIVE` for a moment. Every lock
+//!   is waited for as long as [`lock_timeout`](PartitionsBuilder::lock_timeout), and tried again later.
+//! - First all is made, then is let go, each step a transaction of its own: one that fails holds up no other, and is
+//!   told in [`Report::failures`].
+//! - An advisory lock keeps maintainers of one table, and builders of its indexes, apart. It is the session's: behind a
+//!   pooler of transactions it does not work.
+//! - A run that ends half-way, by a dropped future, a kill or a lost server, leaves at most a table that is not
+//!   attached, which is known by its comment, a constraint on the default partition, or a detachment that is pending.
+//!   The next run attaches the table if there are rows in it, and takes away the rest. No row is dropped but with a
+//!   partition that is past its time.
 //! - What is past its time goes by its upper bound. The last partition, the default one and foreign tables stay.
 //!
 //! # The default partition
-//! Rows in it that belong into a new partition are moved, [`batch`](PartitionsBuilder::batch) at a time, into the table that is
-//! going to be attached; the last ones together with the attachment. A reader of the partitioned table sees each row once
-//! or, from the commit of its batch to the attachment, not at all: never twice. In the same time it can be read in the table
-//! that is going to be attached, and updates by way of the partitioned table do not reach it. If none are there, which is the
-//! rule for what is made ahead, nothing is ever unseen. If the attachment fails, the rows are put back at once; after a kill
-//! they are unseen until the next run, so let that be soon.
+//! Rows in it that belong into a new partition are moved, [`batch`](PartitionsBuilder::batch) at a time, into the table
+//! that is going to be attached; the last ones together with the attachment. A reader of the partitioned table sees
+//! each row once or, from the commit of its batch to the attachment, not at all: never twice. In the same time it can
+//! be read in the table that is going to be attached, and updates by way of the partitioned table do not reach it. If
+//! none are there, which is the rule for what is made ahead, nothing is ever unseen. If the attachment fails, the rows
+//! are put back at once; after a kill they are unseen until the next run, so let that be soon.
 //!
-//! The server refuses a row, with SQLSTATE `23514`, whose writer has chosen the default partition before the attachment and
-//! gets its lock after. So if rows of the range are there, or it has begun, all writers of the table are held for the moment
-//! (`SHARE ROW EXCLUSIVE`). For a range ahead without rows they are not, and it can happen to the first such row.
+//! The server refuses a row, with SQLSTATE `23514`, whose writer has chosen the default partition before the attachment
+//! and gets its lock after. So if rows of the range are there, or it has begun, all writers of the table are held for
+//! the moment (`SHARE ROW EXCLUSIVE`). For a range ahead without rows they are not, and it can happen to the first such
+//! row.
 //!
 //! The server reads the default partition while it attaches, under the lock. One larger than
-//! [`scan_limit`](PartitionsBuilder::scan_limit) is read before: a constraint that no row is in the range is put there and
-//! validated. Until the attachment, seconds to minutes, a new row *of that range* is refused with SQLSTATE `23514`. So keep the
-//! default partition small; or raise the limit, and writers of the default partition and readers of the parent wait instead.
+//! [`scan_limit`](PartitionsBuilder::scan_limit) is read before: a constraint that no row is in the range is put there
+//! and validated. Until the attachment, seconds to minutes, a new row *of that range* is refused with SQLSTATE `23514`.
+//! So keep the default partition small; or raise the limit, and writers of the default partition and readers of the
+//! parent wait instead.
 //!
-//! Rows are not moved if a foreign key points to the table, or a trigger of the default partition fires at deletions, since
-//! those would see a move as a deletion: that range is then told as a failure. Triggers at insertions do not fire.
+//! Rows are not moved if a foreign key points to the table, or a trigger of the default partition fires at deletions,
+//! since those would see a move as a deletion: that range is then told as a failure. Triggers at insertions do not
+//! fire.
 //!
 //! # What does not
 //! - A default partition keeps `DETACH … CONCURRENTLY` from working. Without one it is used; with one the detachment
 //!   locks the partitioned table for a moment, and waits for its readers at most `lock_timeout` a try.
 //! - Rows in the default partition before the first partition, or beyond those made ahead, stay there.
-//! - New tables get the parent's owner, columns, constraints, indexes, statistics and tablespace; not its storage options,
-//!   replica identity, row security or rights of others, which only matter to those who name the partition itself.
+//! - New tables get the parent's owner, columns, constraints, indexes, statistics and tablespace; not its storage
+//!   options, replica identity, row security or rights of others, which only matter to those who name the partition
+//!   itself.
 //! - A foreign key of the parent locks the table it points to for writers, for the moment of the attachment.
 mod builder;
 mod calendar;
@@ -162,8 +168,8 @@ impl Partitions {
     /// What [`maintain`](Self::maintain) would do now. Nothing is changed or locked.
     ///
     /// # Errors
-    /// [`Unfit`](crate::ErrorKind::Unfit) if the table is not partitioned by one column of time, or the role does not own it;
-    /// [`Statement`](crate::ErrorKind::Statement) if the server fails.
+    /// [`Unfit`](crate::ErrorKind::Unfit) if the table is not partitioned by one column of time, or the role does not
+    /// own it; [`Statement`](crate::ErrorKind::Statement) if the server fails.
     ///
     /// # Examples
     /// As of the [module](self).
@@ -190,13 +196,14 @@ impl Partitions {
 
     /// Repairs what an earlier run left, makes what is missing, and lets go what is past its time.
     ///
-    /// The statements take their own time-outs; the session's are as before at the end. With nothing to do it costs about
-    /// eight round trips.
+    /// The statements take their own time-outs; the session's are as before at the end. With nothing to do it costs
+    /// about eight round trips.
     ///
     /// # Errors
     /// [`Unfit`](crate::ErrorKind::Unfit) as [`plan`](Self::plan), or if the client is within a transaction;
-    /// [`Busy`](crate::ErrorKind::Busy) if another maintainer had the table for the whole [wait](PartitionsBuilder::wait);
-    /// [`Statement`](crate::ErrorKind::Statement) if the connection is lost. What fails in a single step is in the report.
+    /// [`Busy`](crate::ErrorKind::Busy) if another maintainer had the table for the whole
+    /// [wait](PartitionsBuilder::wait); [`Statement`](crate::ErrorKind::Statement) if the connection is lost. What
+    /// fails in a single step is in the report.
     ///
     /// # Cancel safety
     /// A step that was sent is done by the server or is not, and the next run goes on from there.

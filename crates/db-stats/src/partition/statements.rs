@@ -50,8 +50,8 @@ impl Parent {
 
     /// What is left in the default partition goes along, under its lock.
     ///
-    /// A writer who has chosen the default partition before, and gets its lock after, is refused by the server. Where rows
-    /// of the range are coming in, writers are therefore held before they choose.
+    /// A writer who has chosen the default partition before, and gets its lock after, is refused by the server. Where
+    /// rows of the range are coming in, writers are therefore held before they choose.
     pub(super) fn attach(&self, name: &TableName, bounds: &Bounds, rescue: Rescue) -> Vec<String> {
         let mut statements = Vec::new();
         if let Some(default) = self.default.as_ref().filter(|_| rescue != Rescue::None) {
