@@ -52,6 +52,8 @@
 pub mod advisor;
 mod connect;
 mod connection;
+#[cfg(any(feature = "index", feature = "partition"))]
+mod ddl;
 mod error;
 mod fingerprint;
 #[cfg(feature = "index")]
@@ -71,6 +73,8 @@ pub mod tuner;
 mod wire;
 
 pub use connection::{Connection, Transaction};
+#[cfg(any(feature = "index", feature = "partition"))]
+pub use ddl::TableName;
 pub use error::{Error, ErrorKind};
 pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
 pub use lane::{ReadLane, ReadLaneBuilder};
