@@ -272,6 +272,8 @@ impl Error {
     #[cfg(feature = "advisor")]
     pub(crate) fn unreadable(why: String) -> Self {
         Self::new(Inner::Unreadable { why })
+    }
+
     #[cfg(any(feature = "index", feature = "partition"))]
     pub(crate) fn unfit(problem: impl Into<String>) -> Self {
         Self::new(Inner::Unfit(problem.into()))
