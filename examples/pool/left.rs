@@ -2,14 +2,18 @@
 
 use crate::Result;
 use perfect21_db_stats::{Connection, Pool};
+use perfect21_examples::server::Server;
 use std::{
     io::{self, Write},
     time::{Duration, Instant},
 };
 
-pub(crate) async fn show(pool: &Pool) -> Result<()> {
+/// With one connection, so that the next user cannot have another one.
+pub(crate) async fn show(server: &Server) -> Result<()> {
+    let pool = Pool::builder(server.config()).name("one connection").max_size(1).build()?;
+    pool.fill().await?;
     let mut out = io::stdout();
-    writeln!(out, "\nWhat a user leaves, and what the next one finds")?;
+    writeln!(out, "\nWhat a user leaves on a connection, and what the next one finds there")?;
     writeln!(out, "  {:<34} {:>12}  found", "left", "next served")?;
     for (what, sql, cut) in [
         ("nothing", "SELECT 1", false),

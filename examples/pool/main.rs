@@ -70,7 +70,7 @@ async fn prepare(pool: &Pool) -> Result<()> {
 }
 
 async fn show(pool: &Pool, server: &Server, time: Duration) -> Result<()> {
-    left::show(pool).await?;
+    left::show(server).await?;
     match server.private() {
         Some(private) => crash::show(pool, private).await?,
         None => writeln!(io::stdout(), "\nA crash is not shown on your server.")?,

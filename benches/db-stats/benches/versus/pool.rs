@@ -1,11 +1,12 @@
 //! Our pool beside those that check less, or pay a round trip for it.
 
-use deadpool_postgres::{ManagerConfig, RecyclingMethod, Runtime};
+use deadpool_postgres::{ManagerConfig, RecyclingMethod, Runtime, Timeouts};
 use perfect21_bench_db_stats::{
     self as ours, CONNECTIONS, LOOKUP, closed_loop, in_turn, key, runtime, server,
 };
 use perfect21_bench_support::{Case, Op};
 use sqlx::{Row as _, postgres::PgPoolOptions};
+use std::time::Duration;
 use tokio_postgres::NoTls;
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -15,7 +16,20 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("checkout and return", 1, ours::checkout(), "deadpool Fast", checkout(fast)),
         Case::of_time("checkout and return", 100, ours::checkout(), "deadpool Verified", checkout(verified)),
         Case::of_time("checkout and return", 100, ours::checkout(), "sqlx", sqlx_checkout(true)),
-        Case::of_time("contended, 32 on 8", 20_000, ours::contended(), "deadpool Fast", contended(fast)),
+        Case::of_time(
+            "contended, 32 on 8",
+            20_000,
+            ours::contended(),
+            "deadpool Fast",
+            contended(fast, None),
+        ),
+        Case::of_time(
+            "contended, 32 on 8",
+            20_000,
+            ours::contended(),
+            "deadpool Fast, wait 30 s",
+            contended(fast, Some(Duration::from_secs(30))),
+        ),
         Case::of_time("lookups, 32 tasks", 2000, ours::lookups(), "deadpool Fast, cached", lookups(fast)),
         Case::of_time(
             "lookups, 32 tasks",
@@ -54,15 +68,17 @@ fn checkout(how: impl Fn() -> RecyclingMethod + Send + Sync + 'static) -> Op {
     })
 }
 
-fn contended(how: impl Fn() -> RecyclingMethod + Send + Sync + 'static) -> Op {
+/// Ours always has a time-out for those who wait.
+fn contended(how: impl Fn() -> RecyclingMethod + Send + Sync + 'static, wait: Option<Duration>) -> Op {
     Op::with_state(move || {
         let pool = deadpool(how());
+        let timeouts = Timeouts { wait, ..Timeouts::default() };
         move |times| {
             let pool = pool.clone();
             closed_loop(times, move |_| {
                 let pool = pool.clone();
                 async move {
-                    let connection = pool.get().await.expect("a connection");
+                    let connection = pool.timeout_get(&timeouts).await.expect("a connection");
                     tokio::task::yield_now().await;
                     drop(connection);
                 }
