@@ -50,6 +50,8 @@
 
 #[cfg(feature = "advisor")]
 pub mod advisor;
+#[cfg(any(feature = "advisor", feature = "tuner"))]
+mod confidence;
 mod connect;
 mod connection;
 mod error;
@@ -64,12 +66,16 @@ mod plans;
 mod pool;
 mod query_cache;
 mod server;
+#[cfg(any(feature = "advisor", feature = "tuner"))]
+mod session;
 mod sql;
 mod statement;
 #[cfg(feature = "tuner")]
 pub mod tuner;
 mod wire;
 
+#[cfg(any(feature = "advisor", feature = "tuner"))]
+pub use confidence::Confidence;
 pub use connection::{Connection, Transaction};
 pub use error::{Error, ErrorKind};
 pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};

@@ -59,11 +59,13 @@ mod report;
 mod snapshot;
 mod thresholds;
 
-pub use advice::{Advice, Confidence};
+pub use advice::Advice;
 pub use builder::AdvisorBuilder;
 pub use report::Report;
 pub use thresholds::Thresholds;
 
+/// How sure an advice is.
+pub use crate::Confidence;
 /// Floor-0 items in this module's signatures.
 pub use perfect21_core::{ConfigError, Severity};
 
