@@ -35,6 +35,10 @@ pub enum ErrorKind {
     NotShared,
     /// The client is within a transaction, where it must not be.
     InTransaction,
+    /// The table, the role or the session is not as the work needs it: the text says what is, and what would be right.
+    Unfit,
+    /// A lock that others held for all the tries: nothing is broken, and it can be begun again.
+    Busy,
 }
 
 /// Why a pool or a statement failed.
@@ -43,6 +47,7 @@ pub enum ErrorKind {
 pub struct Error(Box<Inner>);
 
 #[derive(Debug, thiserror::Error)]
+#[allow(dead_code, reason = "some are of one feature")]
 enum Inner {
     #[error(
         "all {size} connections were in use for {waited:?}, with {waiting} waiting{}",
@@ -86,6 +91,12 @@ enum Inner {
     #[cfg(feature = "advisor")]
     #[error("the server cannot be read: {why}")]
     Unreadable { why: String },
+    #[error("{0}")]
+    Unfit(String),
+    #[error("{doing}: others held the lock for {waited:?}")]
+    Busy { doing: String, waited: Duration, source: Option<tokio_postgres::Error> },
+    #[error("{doing} failed")]
+    Step { doing: String, source: tokio_postgres::Error },
 }
 
 struct Longest<'a>(Option<&'a Holder>);
@@ -108,7 +119,7 @@ impl Error {
             Inner::Slow { .. } | Inner::Unreachable { .. } => ErrorKind::Unreachable,
             Inner::Paused { .. } => ErrorKind::Paused,
             Inner::Closed => ErrorKind::Closed,
-            Inner::Statement { .. } => ErrorKind::Statement,
+            Inner::Statement { .. } | Inner::Step { .. } => ErrorKind::Statement,
             Inner::Lost => ErrorKind::Lost,
             Inner::Unanswered { .. } => ErrorKind::Unanswered,
             Inner::RowCount { .. } => ErrorKind::RowCount,
@@ -122,6 +133,8 @@ impl Error {
             Inner::InTransaction => ErrorKind::InTransaction,
             #[cfg(feature = "advisor")]
             Inner::Unreadable { .. } => ErrorKind::Statement,
+            Inner::Unfit(_) => ErrorKind::Unfit,
+            Inner::Busy { .. } => ErrorKind::Busy,
         }
     }
 
@@ -129,7 +142,8 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Option<&SqlState> {
         match &*self.0 {
-            Inner::Statement { source } => source.code(),
+            Inner::Statement { source } | Inner::Step { source, .. } => source.code(),
+            Inner::Busy { source, .. } => source.as_ref().and_then(tokio_postgres::Error::code),
             Inner::Unreachable { source, .. } => source.code(),
             Inner::Shared(error) => error.code(),
             _ => None,
@@ -258,5 +272,24 @@ impl Error {
     #[cfg(feature = "advisor")]
     pub(crate) fn unreadable(why: String) -> Self {
         Self::new(Inner::Unreadable { why })
+    }
+
+    #[cfg(any(feature = "index", feature = "partition"))]
+    pub(crate) fn unfit(problem: impl Into<String>) -> Self {
+        Self::new(Inner::Unfit(problem.into()))
+    }
+
+    #[cfg(any(feature = "index", feature = "partition"))]
+    pub(crate) fn busy(
+        doing: impl Into<String>,
+        waited: Duration,
+        source: Option<tokio_postgres::Error>,
+    ) -> Self {
+        Self::new(Inner::Busy { doing: doing.into(), waited, source })
+    }
+
+    #[cfg(any(feature = "index", feature = "partition"))]
+    pub(crate) fn step(doing: impl Into<String>, source: tokio_postgres::Error) -> Self {
+        Self::new(Inner::Step { doing: doing.into(), source })
     }
 }

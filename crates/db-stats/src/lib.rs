@@ -54,6 +54,8 @@ pub mod advisor;
 mod confidence;
 mod connect;
 mod connection;
+#[cfg(any(feature = "index", feature = "partition"))]
+mod ddl;
 mod error;
 mod fingerprint;
 #[cfg(feature = "index")]
@@ -77,6 +79,8 @@ mod wire;
 #[cfg(any(feature = "advisor", feature = "tuner"))]
 pub use confidence::Confidence;
 pub use connection::{Connection, Transaction};
+#[cfg(any(feature = "index", feature = "partition"))]
+pub use ddl::TableName;
 pub use error::{Error, ErrorKind};
 pub use fingerprint::{Fingerprint, MAX_NORMALIZED, normalize};
 pub use lane::{ReadLane, ReadLaneBuilder};
