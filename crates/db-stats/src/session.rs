@@ -65,10 +65,7 @@ impl<'a> Session<'a> {
     /// Runs one statement; what the server refuses is an answer. Locks that it took are given back at once.
     ///
     /// In one round trip and without a name, so that nothing stays prepared.
-    pub(crate) async fn rows(
-        &self,
-        sql: &str,
-    ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Error> {
+    pub(crate) async fn rows(&self, sql: &str) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Error> {
         let answer = self.client.query_typed(sql, &[]).await;
         if self.client.is_closed() {
             return Err(answer.map_or_else(Error::statement, |_| Error::lost()));
@@ -125,9 +122,7 @@ impl Session<'_> {
     }
 
     /// Settings for as long as one statement is tried: names mean again what they mean to the session.
-    pub(crate) async fn as_the_session_sees(
-        &self,
-    ) -> Result<Result<(), tokio_postgres::Error>, Error> {
+    pub(crate) async fn as_the_session_sees(&self) -> Result<Result<(), tokio_postgres::Error>, Error> {
         let sql =
             "SELECT /* perfect21 */ pg_catalog.set_config('search_path', pg_catalog.current_setting('perfect21.path'), true),
                     pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";

@@ -1,4 +1,5 @@
-use crate::{Confidence, session::Fields, sql::Ident};
+pub use crate::Confidence;
+use crate::{session::Fields, sql::Ident};
 use perfect21_core::{Finding, Severity};
 use std::fmt;
 

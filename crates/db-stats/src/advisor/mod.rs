@@ -59,13 +59,11 @@ mod report;
 mod snapshot;
 mod thresholds;
 
-pub use advice::Advice;
+pub use advice::{Advice, Confidence};
 pub use builder::AdvisorBuilder;
 pub use report::Report;
 pub use thresholds::Thresholds;
 
-/// How sure an advice is.
-pub use crate::Confidence;
 /// Floor-0 items in this module's signatures.
 pub use perfect21_core::{ConfigError, Severity};
 

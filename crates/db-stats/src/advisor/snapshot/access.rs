@@ -1,4 +1,4 @@
-use super::{super::advice::Name, Column, Part, relations::OF_PEOPLE, Session};
+use super::{super::advice::Name, Column, Part, Session, relations::OF_PEOPLE};
 use crate::Error;
 use std::collections::HashMap;
 
@@ -104,8 +104,9 @@ pub(super) async fn invalid_constraints(
          WHERE NOT k.convalidated AND k.contype IN ('c', 'f', 'n') AND k.conparentid = 0 {enforced} AND {OF_PEOPLE}
          ORDER BY k.oid"
     );
-    let read = session
-        .part("constraints", &sql, |f| Ok(Constraint { name: f.next()?, table: Name::read(f)?, kind: f.next()? }));
+    let read = session.part("constraints", &sql, |f| {
+        Ok(Constraint { name: f.next()?, table: Name::read(f)?, kind: f.next()? })
+    });
     read.await
 }
 

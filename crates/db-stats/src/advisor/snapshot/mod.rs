@@ -6,11 +6,11 @@ mod relations;
 mod server;
 mod statements;
 
+pub(super) use crate::session::{MAX_ROWS, PREPARED, Part, Session, Unread};
 pub(super) use access::{Columns, Constraint, ForeignKey, Sequence};
 pub(super) use activity::{Backend, Database, DatabaseAge, Prepared, Slot};
 pub(super) use relations::{Column, Index, Table};
 pub(super) use server::{Extension, Server};
-pub(super) use crate::session::{PREPARED, Part, Session, Unread};
 pub(super) use statements::{Statement, Statements};
 
 use crate::Error;
