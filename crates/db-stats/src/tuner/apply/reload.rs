@@ -105,8 +105,8 @@ pub(super) async fn effects(client: &Client, undo: &Undo, was_seen: bool) -> Res
     Ok(undo.steps.iter().map(of).collect())
 }
 
-/// Those of the settings that the server says wait for a restart.
-pub(super) async fn pending(client: &Client, names: &[&str]) -> Result<Vec<(String, String)>, Error> {
-    let seen = look(client, names).await?.into_iter().filter(|seen| seen.pending_restart);
-    Ok(seen.map(|seen| (seen.name, seen.value.to_string())).collect())
+/// What the server runs with, and whether its files say something else that waits for a restart.
+pub(super) async fn running(client: &Client, names: &[&str]) -> Result<Vec<(String, (String, bool))>, Error> {
+    let seen = look(client, names).await?.into_iter();
+    Ok(seen.map(|seen| (seen.name, (seen.value.to_string(), seen.pending_restart))).collect())
 }

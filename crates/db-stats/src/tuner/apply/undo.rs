@@ -71,16 +71,67 @@ impl Undo {
         if self.steps.is_empty() {
             return Ok(RolledBack::default());
         }
-        let there = match self.scope {
-            Scope::Server => facts::auto_file(client).await?.values,
-            _ => self.there(client).await?,
+        let (done, failed) = match self.scope {
+            Scope::Server => {
+                let running = self.calm(client).await?;
+                let there = facts::auto_file(client).await?.values;
+                let (mut done, failed) = self.restore(client, &there, &running).await;
+                done.pending_restart = self.pending_after(client, &done).await?;
+                (done, failed)
+            }
+            _ => self.restore(client, &self.there(client).await?, &BTreeMap::new()).await,
         };
-        let mut done = RolledBack::default();
-        let mut failed = None;
+        match failed {
+            Some((statement, error)) => Err(Error::step(statement, error)),
+            None => Ok(done),
+        }
+    }
+
+    /// A setting that waits for a restart goes on to be said to wait when its line is simply gone. So it first gets what
+    /// the server runs with, by which it waits no longer. Gives those values.
+    async fn calm(&self, client: &Client) -> Result<BTreeMap<String, String>, Error> {
+        let new: Vec<&str> = self
+            .steps
+            .iter()
+            .filter(|step| step.before.is_none())
+            .map(|step| step.setting.as_str())
+            .collect();
+        if new.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let there = facts::auto_file(client).await?.values;
+        let mut reload_is_due = false;
+        let running: BTreeMap<_, _> = reload::running(client, &new).await?.into_iter().collect();
+        for step in self.steps.iter().filter(|step| there.get(&step.setting) == Some(&step.set)) {
+            if let Some((value, true)) = running.get(&step.setting) {
+                let statement = self.scope.statement(&step.setting, Some(value));
+                client.batch_execute(&statement).await.map_err(|error| Error::step(statement, error))?;
+                reload_is_due = true;
+            }
+        }
+        if reload_is_due {
+            self.reload(client).await?;
+        }
+        Ok(running.into_iter().map(|(name, (value, _))| (name, value)).collect())
+    }
+
+    async fn reload(&self, client: &Client) -> Result<(), Error> {
+        let reloaded = reload::reload(client, Duration::from_secs(10)).await;
+        reloaded.map(drop).map_err(|error| Error::step(RELOAD, error))
+    }
+
+    /// One by one: what fails does not keep the others from being restored.
+    async fn restore(
+        &self,
+        client: &Client,
+        there: &BTreeMap<String, String>,
+        running: &BTreeMap<String, String>,
+    ) -> (RolledBack, Option<(String, tokio_postgres::Error)>) {
+        let (mut done, mut failed) = (RolledBack::default(), None);
         for step in &self.steps {
             let now = there.get(&step.setting);
             if now != step.before.as_ref() {
-                if now != Some(&step.set) {
+                if now != Some(&step.set) && now != running.get(&step.setting) {
                     done.left.push((step.setting.clone(), now.cloned()));
                     continue;
                 }
@@ -92,19 +143,17 @@ impl Undo {
             }
             done.restored.push(step.setting.clone());
         }
-        if self.scope == Scope::Server {
-            let reloaded = reload::reload(client, Duration::from_secs(10)).await;
-            reloaded.map_err(|error| Error::step(RELOAD, error))?;
-            let names: Vec<&str> = done.restored.iter().map(String::as_str).collect();
-            if !names.is_empty() {
-                let pending = reload::pending(client, &names).await?;
-                done.pending_restart = pending.into_iter().map(|(name, _)| name).collect();
-            }
+        (done, failed)
+    }
+
+    async fn pending_after(&self, client: &Client, done: &RolledBack) -> Result<Vec<String>, Error> {
+        self.reload(client).await?;
+        let names: Vec<&str> = done.restored.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
         }
-        match failed {
-            Some((statement, error)) => Err(Error::step(statement, error)),
-            None => Ok(done),
-        }
+        let running = reload::running(client, &names).await?;
+        Ok(running.into_iter().filter(|(_, (_, waits))| *waits).map(|(name, _)| name).collect())
     }
 
     /// What the role or database has now.
