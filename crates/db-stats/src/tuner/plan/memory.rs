@@ -118,6 +118,7 @@ fn work_mem(rules: &mut Rules<'_>, memory: u64) {
     let left = memory.saturating_sub(shared);
     // Each session may sort twice at once; a statement with more nodes than that takes even more.
     let limit = left / connections / 2;
+    let most = memory / connections / 2;
     if limit < LEAST_WORK_MEM {
         rules.note(format!(
             "{connections} connections do not fit into {}: even the least work_mem of 64kB twice for each is more than the \
@@ -154,7 +155,7 @@ fn work_mem(rules: &mut Rules<'_>, memory: u64) {
         ));
     } else if load.temp_files == Some(0)
         && load.transactions.is_some_and(|count| count >= 100_000)
-        && now <= limit
+        && now <= most
         && now > 0
     {
         let count = load.transactions.unwrap_or(0);
@@ -165,7 +166,7 @@ fn work_mem(rules: &mut Rules<'_>, memory: u64) {
         reason.push_str(&format!("; more than {} for each, twice, would not fit", Bytes::new(limit)));
     }
     let wanted = whole(wanted.min(limit)).max(LEAST_WORK_MEM);
-    rules.wish("work_mem", Wish::bytes(wanted, reason).only_raise().at_most(limit.max(LEAST_WORK_MEM)));
+    rules.wish("work_mem", Wish::bytes(wanted, reason).only_raise().at_most(most.max(LEAST_WORK_MEM)));
 }
 
 fn huge_pages(rules: &mut Rules<'_>) {

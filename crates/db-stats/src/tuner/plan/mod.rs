@@ -7,6 +7,8 @@ mod planner;
 mod proposal;
 mod rules;
 mod show;
+#[cfg(test)]
+mod tests;
 mod wal;
 
 pub use guide::GuideEntry;
