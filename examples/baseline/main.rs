@@ -12,6 +12,7 @@ mod scoreboard;
 mod serve;
 mod service;
 mod session;
+mod statements;
 mod trace;
 
 use args::Command;

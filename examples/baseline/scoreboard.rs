@@ -6,6 +6,7 @@ use crate::{
     notes::{generator_cores, notes},
     probe::{CORES, Outcome, Role, Target},
     session::Measured,
+    statements::Database,
     trace::Trace,
 };
 use perfect21_load::HeaderCount;
@@ -236,6 +237,9 @@ fn tables(report: &mut Report, measured: &[Measured]) {
         ]);
     }
     report.tables.extend([phases, caches, memory, connects]);
+    report
+        .tables
+        .extend(measured.iter().filter_map(|service| service.database.as_ref()).flat_map(Database::tables));
 }
 
 fn phase(service: &Measured, outcome: &Outcome) -> [String; 13] {

@@ -2,11 +2,11 @@
 
 use crate::{
     args::{Kind, ServeOptions, Server},
-    database, print, sentence,
+    database, print, sentence, statements,
     trace::Trace,
 };
 use axum::{Router, serve::ListenerExt};
-use perfect21_examples::shop::{Database, plain, tuned};
+use perfect21_examples::shop::{Counted, Database, plain, tuned};
 use perfect21_redis_cache::RedisCache;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -38,11 +38,16 @@ pub(crate) async fn run(options: ServeOptions) -> Result<ExitCode, String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     if options.child {
         let database = child_database(&options)?;
-        let connects = time_connects(&database).await?;
-        let service = service(options.kind, &database, redis_url(&options)).await?;
+        let connects = time_connects(options.kind, &database).await?;
+        let (service, counted) = service(options.kind, &database, redis_url(&options)).await?;
         let ready = serde_json::to_string(&Ready { address, connects }).map_err(|error| error.to_string())?;
         print(&ready);
-        return serve(listener, service, stdin_closed()).await;
+        let ended = serve(listener, service, stdin_closed()).await?;
+        if let Some(counted) = counted {
+            let database = statements::Database::of(&counted).await;
+            print(&serde_json::to_string(&database).map_err(|error| error.to_string())?);
+        }
+        return Ok(ended);
     }
     let pages = Trace::read(None)?.pages;
     let backends = database::prepare(&options.postgres, &options.redis, pages).await?;
@@ -58,7 +63,7 @@ async fn by_hand(
     backends: &database::Backends,
 ) -> Result<ExitCode, String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let service = service(options.kind, &backends.database, backends.redis_url.clone()).await?;
+    let (service, _) = service(options.kind, &backends.database, backends.redis_url.clone()).await?;
     print(&format!(
         "The {} service listens on http://{address} (database: {}, cache: {}); Ctrl-C ends it.\nTry http://{address}/api/products/1",
         options.kind.name(),
@@ -85,9 +90,16 @@ fn redis_url(options: &ServeOptions) -> Option<String> {
     }
 }
 
-async fn service(kind: Kind, database: &Database, redis: Option<String>) -> Result<Router, String> {
+async fn service(
+    kind: Kind,
+    database: &Database,
+    redis: Option<String>,
+) -> Result<(Router, Option<Counted>), String> {
     match kind {
-        Kind::Plain => Ok(plain::service(database.repository().map_err(|error| sentence(&error))?)),
+        Kind::Plain => {
+            let repository = database.repository().map_err(|error| sentence(&error))?;
+            Ok((plain::service(repository), None))
+        }
         Kind::Tuned => {
             let cache = cache(redis).await?;
             tuned::service(database, &cache).await.map_err(|error| sentence(&error))
@@ -106,7 +118,11 @@ async fn cache(redis: Option<String>) -> Result<RedisCache, String> {
     }
 }
 
-async fn time_connects(database: &Database) -> Result<Vec<Duration>, String> {
+/// As each service does it: by tokio-postgres, or by its pool.
+async fn time_connects(kind: Kind, database: &Database) -> Result<Vec<Duration>, String> {
+    if let (Kind::Tuned, Database::Postgres(config)) = (kind, database) {
+        return tuned::time_connects(config, CONNECTS).await.map_err(|error| sentence(&error));
+    }
     let mut connects = Vec::with_capacity(CONNECTS);
     for _ in 0..CONNECTS {
         let start = Instant::now();

@@ -1,6 +1,6 @@
 //! A service as a process of its own, so that its memory and CPU are its own.
 
-use crate::{args::Kind, database::Backends, sentence, serve::Ready};
+use crate::{args::Kind, database::Backends, sentence, serve::Ready, statements::Database};
 use perfect21_host::{Process, ProcessUsage};
 use std::{
     process::{ExitStatus, Stdio},
@@ -8,7 +8,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, ChildStdin, Command},
+    process::{Child, ChildStdin, ChildStdout, Command},
 };
 
 const START: Duration = Duration::from_secs(30);
@@ -18,6 +18,7 @@ pub(crate) struct Service {
     child: Child,
     /// The service ends when this closes, whatever becomes of us.
     stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
     process: Process,
     pub ready: Ready,
 }
@@ -42,13 +43,14 @@ impl Service {
         let stdout = child.stdout.take().ok_or_else(|| failed(&"no pipe"))?;
         let pid = child.id().ok_or_else(|| failed(&"it ended at once"))?;
         let mut line = String::new();
-        match tokio::time::timeout(START, BufReader::new(stdout).read_line(&mut line)).await {
+        let mut stdout = BufReader::new(stdout);
+        match tokio::time::timeout(START, stdout.read_line(&mut line)).await {
             Ok(read) => read.map_err(|error| failed(&error))?,
             Err(_) => return Err(failed(&format!("it was not ready within {START:?}"))),
         };
         let ready = serde_json::from_str(&line).map_err(|_| failed(&"see its message above"))?;
         let process = Process::of(pid).map_err(|error| failed(&sentence(&error)))?;
-        Ok(Self { child, stdin, process, ready })
+        Ok(Self { child, stdin, stdout, process, ready })
     }
 
     /// How it ended, if it did.
@@ -66,11 +68,14 @@ impl Service {
         self.process.peak_rss().ok().map(|bytes| bytes.get())
     }
 
-    /// Lets it finish the answers under way.
-    pub(crate) async fn stop(mut self) {
+    /// Lets it finish the answers under way, and tell what its pool knows of the database, if it has one that knows.
+    pub(crate) async fn stop(mut self) -> Option<Database> {
         self.stdin = None;
+        let mut line = String::new();
+        let told = tokio::time::timeout(STOP, self.stdout.read_line(&mut line)).await;
         if tokio::time::timeout(STOP, self.child.wait()).await.is_err() {
             let _ = self.child.kill().await;
         }
+        told.is_ok().then(|| serde_json::from_str(&line).ok()).flatten()
     }
 }

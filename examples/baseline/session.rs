@@ -8,6 +8,7 @@ use crate::{
     probe::{Lists, Outcome, Probe, Role, Target},
     scoreboard,
     service::Service,
+    statements::Database,
     trace::Trace,
 };
 use perfect21_load::Plan;
@@ -38,6 +39,8 @@ pub(crate) struct Measured {
     pub list: usize,
     /// The best hit rate that one pass allows.
     pub ceiling: f64,
+    /// What the service's pool knows of its database, if it is on a server.
+    pub database: Option<Database>,
     /// Why there is not more.
     pub cut_short: Option<String>,
 }
@@ -114,6 +117,7 @@ async fn measure(
         issued: 0,
         list: lists.pages.len(),
         ceiling: lists.pages.prefix_ceiling(lists.pages.len() as u64),
+        database: None,
         cut_short: None,
     };
     let mut probes = probes(options).into_iter();
@@ -136,7 +140,7 @@ async fn measure(
     measured.issued = lists.pages.issued();
     measured.memory_peak = service.peak_memory().or_else(|| highest(&measured.outcomes));
     measured.memory_after = service.usage().map(|usage| usage.rss.get());
-    service.stop().await;
+    measured.database = service.stop().await;
     Ok(measured)
 }
 

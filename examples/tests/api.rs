@@ -29,11 +29,11 @@ async fn service(kind: Kind, database: &Database) -> Router {
     match kind {
         Kind::Plain => plain::service(database.repository().unwrap()),
         Kind::Tuned(None) => {
-            tuned::service(database, &RedisCache::in_memory().build().unwrap()).await.unwrap()
+            tuned::service(database, &RedisCache::in_memory().build().unwrap()).await.unwrap().0
         }
         Kind::Tuned(Some(url)) => {
             let cache = RedisCache::builder(url).connect().await.unwrap();
-            tuned::service(database, &cache).await.unwrap()
+            tuned::service(database, &cache).await.unwrap().0
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which statements are one, compared with PostgreSQL's own parser (pg_query, by its Python package pglast, which
+//! Which statements are one, compared with PostgreSQL's own parser (`pg_query`, by its Python package pglast, which
 //! `scripts/test --install` puts into `target/tools`).
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 

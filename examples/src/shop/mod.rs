@@ -26,3 +26,4 @@ pub use backend::{CONNECTIONS, Database};
 pub use error::ApiError;
 pub use repository::{PostgresRepository, Queries, Repository, RepositoryError, SqliteRepository};
 pub use routes::{Shop, routes};
+pub use tuned::Counted;

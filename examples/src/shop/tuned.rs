@@ -14,7 +14,7 @@ use axum::{
     response::IntoResponse,
 };
 use perfect21_concurrency::{ConfigError, Limit, Limited};
-use perfect21_db_stats::{Error as PoolError, ErrorKind, Pool};
+use perfect21_db_stats::{Error as PoolError, ErrorKind, Pool, ServerWatch};
 use perfect21_http_perf::{ResponseCache, Timing};
 use perfect21_mem_pool::watch::Watch;
 use perfect21_monitor::{Observe, Snapshot};
@@ -47,19 +47,62 @@ pub enum TunedError {
     Repository(#[from] RepositoryError),
 }
 
+/// What counts the statements of a service on a server, and what the server says.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Counted {
+    /// The service's connections.
+    pub pool: Pool,
+    /// Reads the server every five seconds.
+    pub server: ServerWatch,
+}
+
+impl Counted {
+    async fn open(config: &tokio_postgres::Config) -> Result<Self, TunedError> {
+        let pool = Pool::builder(config.clone()).max_size(CONNECTIONS).min_idle(4).build()?;
+        pool.fill().await.map_err(TunedError::Database)?;
+        let server = ServerWatch::builder(pool.clone()).interval(Duration::from_secs(5)).build()?;
+        Ok(Self { pool, server })
+    }
+}
+
+/// Times so many connects by the pool, each with a first statement.
+///
+/// # Errors
+/// If the database is not reached.
+pub async fn time_connects(
+    config: &tokio_postgres::Config,
+    connects: usize,
+) -> Result<Vec<Duration>, TunedError> {
+    let pool = Pool::builder(config.clone()).name("connects").max_size(1).build()?;
+    let mut times = Vec::with_capacity(connects);
+    for _ in 0..connects {
+        let start = std::time::Instant::now();
+        let mut connection = pool.get().await.map_err(TunedError::Database)?;
+        connection.batch_execute("SELECT 1").await.map_err(TunedError::Database)?;
+        times.push(start.elapsed());
+        drop(connection);
+        pool.evict_all();
+    }
+    Ok(times)
+}
+
 /// The API with a limit, timing, a response cache under a memory watch, and a data cache over a pool that is filled before
 /// the first request.
 ///
 /// # Errors
 /// If a part refuses its settings, or the database is not reached.
-pub async fn service(database: &Database, cache: &RedisCache) -> Result<Router, TunedError> {
+pub async fn service(
+    database: &Database,
+    cache: &RedisCache,
+) -> Result<(Router, Option<Counted>), TunedError> {
+    let mut counted = None;
     let mut parts: Vec<Arc<dyn Observe>> = Vec::new();
     let repository = match database {
         Database::Sqlite(_) => database.repository()?,
         Database::Postgres(config) => {
-            let pool = Pool::builder((**config).clone()).max_size(CONNECTIONS).min_idle(4).build()?;
-            pool.fill().await.map_err(TunedError::Database)?;
-            parts.push(Arc::new(pool.clone()));
+            let Counted { pool, server } = counted.insert(Counted::open(config).await?).clone();
+            parts.extend([Arc::new(pool.clone()) as Arc<dyn Observe>, Arc::new(server)]);
             Arc::new(PostgresRepository::new(pool))
         }
     };
@@ -94,7 +137,7 @@ pub async fn service(database: &Database, cache: &RedisCache) -> Result<Router, 
         .layer(timing.layer())
         .layer(responses.layer())
         .layer(CompressionLayer::new().compress_when(SizeAbove::new(1000)));
-    Ok(routes(shop).layer(layers))
+    Ok((routes(shop).layer(layers), counted))
 }
 
 async fn refuse(refused: Limited<Infallible>) -> impl IntoResponse {

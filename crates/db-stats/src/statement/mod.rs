@@ -250,7 +250,7 @@ impl fmt::Debug for Statements {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(perfect21_loom)))]
 mod tests {
     use super::*;
     use perfect21_test_support::alloc::{Counting, Counts as Allocated};

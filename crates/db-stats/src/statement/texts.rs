@@ -1,11 +1,14 @@
 use crate::Fingerprint;
 use foldhash::quality::RandomState;
-use std::{
-    hash::BuildHasher,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::hash::BuildHasher;
 
-const PLACES: usize = 4096;
+#[cfg(all(test, perfect21_loom))]
+use loom::sync::atomic::{AtomicU64, Ordering::Relaxed};
+#[cfg(not(all(test, perfect21_loom)))]
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// In the model all texts meet at one.
+const PLACES: usize = if cfg!(all(test, perfect21_loom)) { 1 } else { 4096 };
 
 /// The fingerprints of texts that were seen lately, so that they are not read again: 64 KiB, however many there are.
 ///
@@ -47,7 +50,30 @@ impl Texts {
     }
 }
 
-#[cfg(test)]
+/// The model: `RUSTFLAGS="--cfg perfect21_loom" cargo test --release -p perfect21-db-stats --lib`.
+#[cfg(all(test, perfect21_loom))]
+mod models {
+    use super::*;
+    use loom::{sync::Arc, thread};
+
+    #[test]
+    fn halves_of_two_writes_are_never_taken_for_a_text() {
+        loom::model(|| {
+            let texts = Arc::new(Texts::default());
+            let other = Arc::clone(&texts);
+            let thread = thread::spawn(move || {
+                assert_eq!(other.fingerprint("SELECT 1"), Fingerprint::of("SELECT 1"));
+            });
+            // The second time it may be its own, the other one's, or half of each.
+            for _ in 0..2 {
+                assert_eq!(texts.fingerprint("SELECT a FROM t"), Fingerprint::of("SELECT a FROM t"));
+            }
+            assert!(thread.join().is_ok());
+        });
+    }
+}
+
+#[cfg(all(test, not(perfect21_loom)))]
 mod tests {
     use super::*;
 
