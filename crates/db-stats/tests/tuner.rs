@@ -67,7 +67,7 @@ async fn facts_say_where_they_are_from() {
     assert_eq!(facts.settings["max_wal_size"].value, Value::Bytes(Bytes::gib(1)));
     assert_eq!(facts.settings["max_connections"].value, Value::Integer(200));
     assert!(facts.load.databases.unwrap() > Bytes::mib(10), "{facts}");
-    assert!(facts.load.transactions.unwrap() > 0 && facts.load.checkpoints_timed.is_some());
+    assert!(facts.load.transactions.is_some() && facts.load.checkpoints_timed.is_some());
     assert!(facts.load.wal.is_some() && facts.load.wal_time.is_some(), "{facts}");
     assert_eq!((facts.unread.as_slice(), facts.file_errors.len()), (&[][..], 0));
     assert_eq!(facts.auto_file, Ok(BTreeMap::new()));
