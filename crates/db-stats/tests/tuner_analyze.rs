@@ -60,6 +60,7 @@ async fn stale_tables_are_analysed_one_by_one() {
         done.iter().map(|one| (one.table.clone(), one.outcome.clone(), one.nth, one.of)).collect();
     assert_eq!(all, [(format!("\"public\".{quoted}"), Outcome::Done, 1, 1)]);
     assert!(analyzed(&client, odd).await);
+    counted(&client, odd, 0).await;
     assert_eq!(tuner.analyze(&client, Tables::Stale, |_| ()).await.unwrap(), []);
     let named = ["empty", quoted.as_str(), "public.fresh"];
     let done = tuner.analyze(&client, Tables::Named(&named), |_| ()).await.unwrap();

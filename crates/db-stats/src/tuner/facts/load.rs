@@ -65,14 +65,14 @@ impl fmt::Display for Load {
             .map_or("too few blocks to tell".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
         writeln!(
             f,
-            "  load    {} sessions, {} transactions, databases of {}, found in shared_buffers: {hits}",
+            "  load    sessions: {}, transactions: {}, databases: {}, found in shared_buffers: {hits}",
             count(self.sessions),
             count(self.transactions),
             size(self.databases)
         )?;
         writeln!(
             f,
-            "          {} temporary files of {}; checkpoints: {} in time, {} requested; {} of log",
+            "          temporary files: {} of {}; checkpoints: {} in time, {} requested; log written: {}",
             count(self.temp_files),
             size(self.temp_bytes),
             count(self.checkpoints_timed),

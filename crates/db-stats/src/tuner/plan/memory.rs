@@ -62,7 +62,9 @@ fn shared_buffers(rules: &mut Rules<'_>, memory: u64) {
     if let Some(rate) = load.hit_rate() {
         reason.push_str(&format!(", with {:.1} % of blocks found there so far", rate * 100.0));
         let size = load.databases.map_or(u64::MAX, Bytes::get);
-        if rate >= 0.99 && size <= now && now <= most {
+        // A young server's databases are small, and grow.
+        let is_settled = load.blocks_hit.is_some_and(|blocks| blocks >= 10_000_000);
+        if is_settled && rate >= 0.99 && size <= now && now <= most {
             let reason = format!(
                 "all databases are {} and fit into it, with {:.1} % of blocks found there",
                 Bytes::new(size),

@@ -237,7 +237,11 @@ fn what_is_near_or_measured_to_be_enough_stays() {
     judged("shared_buffers", Keep, "more already", |f| set(f, "shared_buffers", mib(400)));
     judged("shared_buffers", Change, "a quarter of 1 GiB", |f| set(f, "shared_buffers", mib(500)));
     judged("shared_buffers", Keep, "all databases are 90 MiB and fit", |f| {
-        (f.load.blocks_hit, f.load.blocks_read) = (Some(1_000_000), Some(10));
+        (f.load.blocks_hit, f.load.blocks_read) = (Some(10_000_000), Some(10));
+        f.load.databases = Some(Bytes::mib(90));
+    });
+    judged("shared_buffers", Change, "with 99.0 % of blocks found there so far", |f| {
+        (f.load.blocks_hit, f.load.blocks_read) = (Some(990_000), Some(10_000));
         f.load.databases = Some(Bytes::mib(90));
     });
     judged("work_mem", Keep, "no temporary file was written in 200000 transactions", |f| {
