@@ -16,6 +16,7 @@ use std::{
     pin::pin,
     process::{Child, Command},
     task::Poll,
+    time::Duration,
 };
 use tokio_postgres::{Client, NoTls};
 
@@ -148,6 +149,48 @@ async fn polled<F: Future>(future: F, times: usize) -> bool {
 }
 
 #[tokio::test]
+async fn files_that_break_half_way_are_put_back() {
+    let server = Postgres::start().unwrap();
+    let client = outside(&server).await;
+    let tuner = tuner().reload_timeout(Duration::from_millis(500)).build().unwrap();
+    let plan = tuner.plan(&tuner.facts(&client).await.unwrap());
+    let file = server.socket_dir().join("data/perfect21.conf");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut put_back = 0;
+    for times in 1..30 {
+        let mut future = pin!(tuner.apply(&client, &plan));
+        let mut polls = 0;
+        let early = std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => {
+                polls += 1;
+                if polls >= times { Poll::Ready(None) } else { Poll::Pending }
+            }
+        });
+        let early = early.await;
+        fs::write(&file, format!("{text}no_such_setting = 1\n")).unwrap();
+        let done = match early {
+            Some(done) => done,
+            None => future.await,
+        };
+        fs::write(&file, &text).unwrap();
+        match done {
+            Ok(applied) => {
+                applied.rollback(&client).await.unwrap();
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+                let is_back = error.to_string().ends_with("all was put back");
+                assert!(is_back || error.to_string().starts_with("nothing was changed"), "{error}");
+                put_back += usize::from(is_back);
+            }
+        }
+        assert_eq!(auto_conf(&server), Vec::<String>::new(), "after {times} polls");
+    }
+    assert!(put_back > 3, "{put_back}");
+}
+
+#[tokio::test]
 async fn a_dropped_future_leaves_what_the_undo_of_the_plan_takes_back() {
     let server = Postgres::start().unwrap();
     let beside = outside(&server).await;
@@ -210,6 +253,12 @@ async fn what_somebody_else_changed_since_is_left() {
     let applied = tuner.apply(&client, &plan).await.unwrap();
     client.batch_execute("ALTER SYSTEM SET work_mem = '99MB'").await.unwrap();
     client.batch_execute("ALTER SYSTEM RESET jit").await.unwrap();
+    client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    common::eventually("the other value counts", async || {
+        let now: String = client.query_one("SELECT current_setting('work_mem')", &[]).await.unwrap().get(0);
+        (now == "99MB", now)
+    })
+    .await;
     let back = applied.rollback(&client).await.unwrap();
     assert_eq!(back.left, [("work_mem".to_owned(), Some("99MB".to_owned()))]);
     assert!(back.restored.contains(&"jit".to_owned()));

@@ -63,25 +63,48 @@ async fn server(tuner: &Tuner, client: &Client, mut undo: Undo) -> Result<Applie
             return Err(Error::step(doing, error));
         }
     }
-    let waiting = reload::waiting_for_restart(client, &names_of(&undo)).await?;
-    let file = facts::auto_file(client).await?;
-    let refused: Vec<_> =
-        file.refused.iter().filter(|name| undo.sets(name) && !waiting.contains(name)).collect();
-    if !file.errors.is_empty() || !refused.is_empty() {
-        let put_back = put_back(client, &undo, undo.steps.len()).await;
-        let refused =
-            format!("the server does not take its files: {:?} {:?}; all {put_back}", refused, file.errors);
-        return Err(Error::refused(refused));
-    }
-    let seen = match reload::reload(client, tuner.reload_timeout).await {
-        Ok(seen) => seen,
-        Err(error) => {
-            let doing = format!("{RELOAD}; all {}", put_back(client, &undo, undo.steps.len()).await);
-            return Err(Error::step(doing, error));
+    match take_in(tuner, client, &undo).await {
+        Ok(effects) => Ok(Applied::new(undo, effects)),
+        Err(failed) => {
+            let put_back = put_back(client, &undo, undo.steps.len()).await;
+            Err(match failed {
+                Failed::Refused(why) => {
+                    Error::refused(format!("the server does not take its files ({why}); all {put_back}"))
+                }
+                Failed::Statement(error) => {
+                    Error::step(format!("having the files read; all {put_back}"), error)
+                }
+                Failed::Other(error) => error,
+            })
         }
-    };
-    let effects = reload::effects(client, &undo, seen).await?;
-    Ok(Applied::new(undo, effects))
+    }
+}
+
+/// Why what was written was not taken in.
+enum Failed {
+    Refused(String),
+    Statement(tokio_postgres::Error),
+    Other(Error),
+}
+
+/// Looks whether the server will take its files, has it read them, and sees what came of it.
+async fn take_in(tuner: &Tuner, client: &Client, undo: &Undo) -> Result<Vec<Effect>, Failed> {
+    let waiting = reload::waiting_for_restart(client, &names_of(undo)).await.map_err(Failed::Other)?;
+    let file = facts::auto_file(client).await.map_err(Failed::Other)?;
+    let refused = file.refused.iter().filter(|name| undo.sets(name) && !waiting.contains(name));
+    let errors: Vec<String> = file.errors.iter().chain(refused).cloned().collect();
+    if !errors.is_empty() {
+        return Err(Failed::Refused(errors.join("; ")));
+    }
+    let seen = reload::reload(client, tuner.reload_timeout).await.map_err(Failed::Statement)?;
+    if !seen {
+        // Somebody may have broken a file since.
+        let errors = facts::auto_file(client).await.map_err(Failed::Other)?.errors;
+        if !errors.is_empty() {
+            return Err(Failed::Refused(errors.join("; ")));
+        }
+    }
+    reload::effects(client, undo, seen).await.map_err(Failed::Other)
 }
 
 fn names_of(undo: &Undo) -> Vec<&str> {

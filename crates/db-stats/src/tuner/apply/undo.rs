@@ -88,7 +88,7 @@ impl Undo {
     }
 
     /// A setting that waits for a restart goes on to be said to wait when its line is simply gone. So it first gets what
-    /// the server runs with, by which it waits no longer. Gives those values.
+    /// the server runs with, by which it waits no longer. Gives those values: a line with one may be left of a rollback that was interrupted.
     async fn calm(&self, client: &Client) -> Result<BTreeMap<String, String>, Error> {
         let new: Vec<&str> = self
             .steps
@@ -101,6 +101,11 @@ impl Undo {
         }
         let there = facts::auto_file(client).await?.values;
         let mut reload_is_due = false;
+        let new = reload::waiting_for_restart(client, &new).await?;
+        let new: Vec<&str> = new.iter().map(String::as_str).collect();
+        if new.is_empty() {
+            return Ok(BTreeMap::new());
+        }
         let running: BTreeMap<_, _> = reload::running(client, &new).await?.into_iter().collect();
         for step in self.steps.iter().filter(|step| there.get(&step.setting) == Some(&step.set)) {
             if let Some((value, true)) = running.get(&step.setting) {

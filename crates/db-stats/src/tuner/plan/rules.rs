@@ -131,8 +131,15 @@ impl<'a> Rules<'a> {
         let proposal = self.proposals.iter().find(|proposal| proposal.setting == name);
         match proposal {
             Some(Proposal { verdict: Verdict::Change, proposed: Some(value), .. }) => Some(value.clone()),
-            _ => self.now(name),
+            _ => self.waiting(name).or_else(|| self.now(name)),
         }
+    }
+
+    /// What `ALTER SYSTEM` wrote, and a restart will bring.
+    fn waiting(&self, name: &str) -> Option<Value> {
+        let setting = self.setting(name).filter(|setting| setting.pending_restart)?;
+        let text = self.facts.auto_file.as_ref().ok()?.get(name)?;
+        Some(Value::parse(text, setting.unit.as_deref(), &setting.vartype))
     }
 
     /// How many sessions there may be at once.
@@ -164,6 +171,10 @@ impl<'a> Rules<'a> {
         }
         let verdict = match (value.number(), now.number()) {
             _ if value == now => Verdict::Keep,
+            _ if self.waiting(name).as_ref() == Some(&value) => {
+                reason.push_str("; it is set already, and waits for a restart");
+                Verdict::Keep
+            }
             _ if too_large => Verdict::Change,
             (Some(value), Some(now)) if wish.only_raise && now > value => {
                 reason.push_str("; it has more already");

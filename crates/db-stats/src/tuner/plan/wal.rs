@@ -40,15 +40,13 @@ fn sizes(rules: &mut Rules<'_>) {
     let Some(now) = rules.now("max_wal_size").and_then(|value| value.bytes()) else { return };
     let load = &rules.facts.load;
     let mut wanted = most;
-    let mut confidence = Confidence::Medium;
     let mut reason = format!("{} for this kind of work", Bytes::new(most));
     if let (Some(timed), Some(requested)) = (load.checkpoints_timed, load.checkpoints_requested) {
         let all = timed.saturating_add(requested);
         if all >= 10 && requested * 5 > all {
             wanted = wanted.max((now * 2).min(64 * GIB));
-            confidence = Confidence::High;
             reason = format!(
-                "{requested} of {all} checkpoints came before their time, so at {} the log was full",
+                "{requested} of {all} checkpoints came before their time: at {} the log was full, or somebody asked",
                 Bytes::new(now)
             );
         } else if all >= 10 && now < wanted {
@@ -75,7 +73,7 @@ fn sizes(rules: &mut Rules<'_>) {
     let segment = rules.now("wal_segment_size").and_then(|value| value.bytes()).unwrap_or(16 * MIB).max(MIB);
     // The server refuses less than two segments.
     let wanted = (wanted / segment).max(2) * segment;
-    rules.wish("max_wal_size", Wish::bytes(wanted, reason).only_raise().sure(confidence));
+    rules.wish("max_wal_size", Wish::bytes(wanted, reason).only_raise());
     let will_be = rules.will_be("max_wal_size").and_then(|value| value.bytes()).unwrap_or(now);
     min_size(rules, least, will_be);
 }
