@@ -269,7 +269,7 @@ async fn a_role_or_database_gets_its_own_and_gives_it_back() {
         assert!(plan.sql().iter().all(|sql| sql.starts_with(&format!("{scope} SET "))), "{:?}", plan.sql());
         assert!(plan.undo().unwrap().sql().contains(&format!("{scope} SET \"jit\" = 'on'")));
         let applied = tuner.apply(&client, &plan).await.unwrap();
-        assert_eq!(applied.undo(), plan.undo().unwrap());
+        assert_eq!(*applied.undo(), plan.undo().unwrap());
         assert!(applied.changes().all(|(.., effect)| *effect == Effect::NewSessions));
         assert_ne!(state().await, before);
         let again = tuner.plan(&tuner.facts(&client).await.unwrap());

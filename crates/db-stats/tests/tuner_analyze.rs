@@ -141,17 +141,13 @@ async fn temporary_files_and_requested_checkpoints_are_evidence() {
             CHECKPOINT";
         client.batch_execute(sort).await.unwrap();
     }
-    let mut facts = tuner.facts(&client).await.unwrap();
-    for _ in 0..500 {
-        // A session says what it did when it is idle, or leaves.
-        if facts.load.temp_files.is_some_and(|files| files >= 10)
-            && facts.load.checkpoints_requested >= Some(10)
-        {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        facts = tuner.facts(&outside(&server).await).await.unwrap();
-    }
+    // A session says what it did when it is idle, or leaves.
+    eventually("it is counted", async || {
+        let load = tuner.facts(&client).await.unwrap().load;
+        (load.temp_files >= Some(10) && load.checkpoints_requested >= Some(10), load)
+    })
+    .await;
+    let facts = tuner.facts(&client).await.unwrap();
     let after = tuner.plan(&facts);
     let (before, now) = (before.proposal("work_mem").unwrap(), after.proposal("work_mem").unwrap());
     assert!(now.reason.contains("temporary files of"), "{after}");

@@ -151,3 +151,29 @@ impl TunerBuilder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_out_of_range_are_refused_by_name() {
+        let of = Tuner::builder;
+        for (builder, expected) in [
+            (of().memory(Bytes::mib(63)), "memory = 63 MiB: must be from 64 MiB to 64 TiB"),
+            (of().cpus(f64::NAN), "cpus = NaN: must be from 0.1 to 4096"),
+            (of().cpus(0.0), "cpus = 0: must be from 0.1 to 4096"),
+            (of().connections(0), "connections = 0: must be from 1 to 262143"),
+            (of().room(Bytes::new(1)), "room = 1 B: must be from 1 MiB to 1048576 TiB"),
+            (of().lock_timeout(Duration::ZERO), "lock_timeout = 0ns: must be from 1ms to 60s"),
+            (of().reload_timeout(Duration::ZERO), "reload_timeout = 0ns: must be from 10ms to 3600s"),
+            (
+                of().scope(Scope::Role("a\0b".into())),
+                "scope = \"a\\0b\": must be names of 1 to 63 bytes without a zero byte",
+            ),
+        ] {
+            assert_eq!(builder.build().unwrap_err().to_string(), expected);
+        }
+        assert!(of().build().is_ok());
+    }
+}

@@ -26,14 +26,7 @@ pub(super) fn grant_files(role: &str) -> String {
 
 pub(super) async fn apply(tuner: &Tuner, client: &Client, plan: &Plan) -> Result<Applied, Error> {
     refuse_transaction(client).await?;
-    let steps: Vec<Step> = plan
-        .changes()
-        .filter_map(|change| {
-            let set = change.proposed.as_ref()?.to_string();
-            Some(Step { setting: change.setting.clone(), set, before: None })
-        })
-        .collect();
-    let undo = Undo::new(plan.scope.clone(), steps);
+    let undo = Undo::new(plan.scope.clone(), plan.steps());
     if undo.steps.is_empty() {
         return Ok(Applied::new(undo, Vec::new()));
     }

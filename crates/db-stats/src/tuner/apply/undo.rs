@@ -45,7 +45,8 @@ impl Undo {
         self.steps.iter().any(|step| step.setting == setting)
     }
 
-    /// The statements, each by itself. Run as they are they restore all of it, whoever changed it since.
+    /// The statements, each by itself. Run as they are they restore all of it, whoever changed it since; a setting that
+    /// waits for a restart may then be said to wait until there is one, which [`rollback`](Self::rollback) avoids.
     #[must_use]
     pub fn sql(&self) -> Vec<String> {
         let steps = self.steps.iter();

@@ -118,3 +118,35 @@ fn disk(data: &Path) -> Fact<Disk> {
 fn disk(_: &Path) -> Fact<Disk> {
     Fact::Unknown("not measured on this system; give .disk()".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_machine_is_never_taken_for_this_one() {
+        let us = i32::try_from(std::process::id()).unwrap();
+        for (by_loopback, pid, said) in [
+            (false, us, "the server is reached over a network; give .memory()"),
+            // A process is here, and is no server: the other end of a tunnel has the same number.
+            (
+                true,
+                us,
+                "the server's process is not seen on this machine (a tunnel, a container?); give .memory()",
+            ),
+            (
+                true,
+                i32::MAX,
+                "the server's process is not seen on this machine (a tunnel, a container?); give .memory()",
+            ),
+        ] {
+            let machine = Machine::look(by_loopback, pid, Some("/"));
+            assert!(!machine.is_local);
+            assert_eq!(machine.memory, Fact::Unknown(said.into()));
+            assert_eq!(
+                (machine.cpus.value(), machine.disk.value(), machine.room.value()),
+                (None, None, None)
+            );
+        }
+    }
+}

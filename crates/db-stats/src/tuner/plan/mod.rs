@@ -21,6 +21,7 @@ use super::{
 };
 use crate::tuner::{Tuner, setting::Context};
 use rules::Rules;
+use std::collections::BTreeMap;
 
 /// All settings that a plan says something of.
 pub(super) const KNOWN: &[&str] = &[
@@ -58,13 +59,14 @@ pub(super) const KNOWN: &[&str] = &[
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Plan {
-    /// What is said of each setting.
+    /// What is said of each setting. May be changed before the plan is applied: with the verdict
+    /// [`Keep`](Verdict::Keep) a setting is left out.
     pub proposals: Vec<Proposal>,
     /// What holds for the plan as a whole: what is not known, or does not fit together.
     pub notes: Vec<String>,
     pub(super) scope: Scope,
-    /// What was there before, for each change; `None` where that may not be read.
-    undo: Option<Undo>,
+    /// What the scope has of its own, by setting; `None` where that may not be read.
+    before: Option<BTreeMap<String, String>>,
 }
 
 impl Plan {
@@ -79,9 +81,14 @@ impl Plan {
         for proposal in &mut proposals {
             fit_to_scope(proposal, &tuner.scope);
         }
-        let mut plan = Self { proposals, notes, scope: tuner.scope.clone(), undo: None };
-        plan.undo = plan.undo_from(facts);
-        plan
+        let before = match &tuner.scope {
+            Scope::Server => facts.auto_file.as_ref().ok().cloned(),
+            scope => {
+                let own = facts.overrides.iter().filter(|own| own.scope == *scope);
+                Some(own.map(|own| (own.setting.clone(), own.value.clone())).collect())
+            }
+        };
+        Self { proposals, notes, scope: tuner.scope.clone(), before }
     }
 
     /// The settings that would be changed.
@@ -99,12 +106,9 @@ impl Plan {
     /// block, if it is `ALTER SYSTEM`.
     #[must_use]
     pub fn sql(&self) -> Vec<String> {
-        let changes = self.changes();
-        let mut all: Vec<_> = changes
-            .filter_map(|change| {
-                Some(self.scope.statement(&change.setting, Some(&change.proposed.as_ref()?.to_string())))
-            })
-            .collect();
+        let steps = self.steps().into_iter();
+        let mut all: Vec<_> =
+            steps.map(|step| self.scope.statement(&step.setting, Some(&step.set))).collect();
         if self.scope == Scope::Server && !all.is_empty() {
             all.push(super::apply::RELOAD.to_owned());
         }
@@ -114,27 +118,22 @@ impl Plan {
     /// The way back to what was there at the time of the look, to keep before [`Tuner::apply`] begins: it serves when that
     /// is interrupted. `None` if the role may not read what `ALTER SYSTEM` wrote.
     #[must_use]
-    pub fn undo(&self) -> Option<&Undo> {
-        self.undo.as_ref()
+    pub fn undo(&self) -> Option<Undo> {
+        let before = self.before.as_ref()?;
+        let mut steps = self.steps();
+        for step in &mut steps {
+            step.before = before.get(&step.setting).cloned();
+        }
+        Some(Undo::new(self.scope.clone(), steps))
     }
 
-    fn undo_from(&self, facts: &Facts) -> Option<Undo> {
+    /// The changes, without what was there.
+    pub(super) fn steps(&self) -> Vec<Step> {
         let steps = self.changes().filter_map(|change| {
             let set = change.proposed.as_ref()?.to_string();
             Some(Step { setting: change.setting.clone(), set, before: None })
         });
-        let mut steps: Vec<Step> = steps.collect();
-        if self.scope == Scope::Server {
-            let file = facts.auto_file.as_ref().ok()?;
-            for step in &mut steps {
-                step.before = file.get(&step.setting).cloned();
-            }
-        } else {
-            for step in &mut steps {
-                step.before = own(&facts.overrides, &self.scope, &step.setting).map(|own| own.value.clone());
-            }
-        }
-        Some(Undo::new(self.scope.clone(), steps))
+        steps.collect()
     }
 
     /// What is right today of eleven settings that are often given in tuning guides, and of the way in which they are
