@@ -37,6 +37,10 @@ pub enum ErrorKind {
     InTransaction,
     /// The table, the role or the session is not as the work needs it: the text says what is, and what would be right.
     Unfit,
+    /// Rights are missing: the error says which would do.
+    Denied,
+    /// The server does not take what it was given, and has again what it had.
+    Refused,
     /// A lock that others held for all the tries: nothing is broken, and it can be begun again.
     Busy,
 }
@@ -85,12 +89,16 @@ enum Inner {
     /// Of a load that several callers waited for.
     #[error(transparent)]
     Shared(Arc<Error>),
-    #[cfg(feature = "advisor")]
+    #[cfg(any(feature = "advisor", feature = "tuner"))]
     #[error("the client is within a transaction: give one that is not")]
     InTransaction,
-    #[cfg(feature = "advisor")]
+    #[cfg(any(feature = "advisor", feature = "tuner"))]
     #[error("the server cannot be read: {why}")]
     Unreadable { why: String },
+    #[error("{doing}: rights are missing; what is needed: {needs}")]
+    Denied { doing: String, needs: String, source: Option<tokio_postgres::Error> },
+    #[error("{0}")]
+    Refused(String),
     #[error("{0}")]
     Unfit(String),
     #[error("{doing}: others held the lock for {waited:?}")]
@@ -129,10 +137,12 @@ impl Error {
             Inner::NoTable { .. } => ErrorKind::NoTable,
             Inner::NotShared { .. } => ErrorKind::NotShared,
             Inner::Shared(ref error) => error.kind(),
-            #[cfg(feature = "advisor")]
+            #[cfg(any(feature = "advisor", feature = "tuner"))]
             Inner::InTransaction => ErrorKind::InTransaction,
-            #[cfg(feature = "advisor")]
+            #[cfg(any(feature = "advisor", feature = "tuner"))]
             Inner::Unreadable { .. } => ErrorKind::Statement,
+            Inner::Denied { .. } => ErrorKind::Denied,
+            Inner::Refused(_) => ErrorKind::Refused,
             Inner::Unfit(_) => ErrorKind::Unfit,
             Inner::Busy { .. } => ErrorKind::Busy,
         }
@@ -143,7 +153,9 @@ impl Error {
     pub fn code(&self) -> Option<&SqlState> {
         match &*self.0 {
             Inner::Statement { source } | Inner::Step { source, .. } => source.code(),
-            Inner::Busy { source, .. } => source.as_ref().and_then(tokio_postgres::Error::code),
+            Inner::Busy { source, .. } | Inner::Denied { source, .. } => {
+                source.as_ref().and_then(tokio_postgres::Error::code)
+            }
             Inner::Unreachable { source, .. } => source.code(),
             Inner::Shared(error) => error.code(),
             _ => None,
@@ -264,12 +276,12 @@ impl Error {
         Self::new(Inner::Untyped)
     }
 
-    #[cfg(feature = "advisor")]
+    #[cfg(any(feature = "advisor", feature = "tuner"))]
     pub(crate) fn in_transaction() -> Self {
         Self::new(Inner::InTransaction)
     }
 
-    #[cfg(feature = "advisor")]
+    #[cfg(any(feature = "advisor", feature = "tuner"))]
     pub(crate) fn unreadable(why: String) -> Self {
         Self::new(Inner::Unreadable { why })
     }
@@ -288,7 +300,26 @@ impl Error {
         Self::new(Inner::Busy { doing: doing.into(), waited, source })
     }
 
-    #[cfg(any(feature = "index", feature = "partition"))]
+    #[cfg(feature = "tuner")]
+    pub(crate) fn denied(doing: impl Into<String>, needs: impl Into<String>) -> Self {
+        Self::new(Inner::Denied { doing: doing.into(), needs: needs.into(), source: None })
+    }
+
+    #[cfg(feature = "tuner")]
+    pub(crate) fn denied_by(
+        doing: impl Into<String>,
+        needs: impl Into<String>,
+        source: tokio_postgres::Error,
+    ) -> Self {
+        Self::new(Inner::Denied { doing: doing.into(), needs: needs.into(), source: Some(source) })
+    }
+
+    #[cfg(feature = "tuner")]
+    pub(crate) fn refused(why: String) -> Self {
+        Self::new(Inner::Refused(why))
+    }
+
+    #[cfg(any(feature = "index", feature = "partition", feature = "tuner"))]
     pub(crate) fn step(doing: impl Into<String>, source: tokio_postgres::Error) -> Self {
         Self::new(Inner::Step { doing: doing.into(), source })
     }

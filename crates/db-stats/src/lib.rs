@@ -50,6 +50,8 @@
 
 #[cfg(feature = "advisor")]
 pub mod advisor;
+#[cfg(any(feature = "advisor", feature = "tuner"))]
+mod confidence;
 mod connect;
 mod connection;
 #[cfg(any(feature = "index", feature = "partition"))]
@@ -66,12 +68,16 @@ mod plans;
 mod pool;
 mod query_cache;
 mod server;
+#[cfg(any(feature = "advisor", feature = "tuner"))]
+mod session;
 mod sql;
 mod statement;
 #[cfg(feature = "tuner")]
 pub mod tuner;
 mod wire;
 
+#[cfg(any(feature = "advisor", feature = "tuner"))]
+pub use confidence::Confidence;
 pub use connection::{Connection, Transaction};
 #[cfg(any(feature = "index", feature = "partition"))]
 pub use ddl::TableName;

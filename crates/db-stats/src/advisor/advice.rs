@@ -1,28 +1,7 @@
-use crate::sql::Ident;
+pub use crate::Confidence;
+use crate::{session::Fields, sql::Ident};
 use perfect21_core::{Finding, Severity};
 use std::fmt;
-
-/// How sure an [`Advice`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Confidence {
-    /// Estimated from statistics, which may be old or wrong: measure before acting.
-    Low,
-    /// Counted, but something that is not seen from here may speak against it.
-    Medium,
-    /// Read from the catalog, or verified by the planner.
-    High,
-}
-
-impl fmt::Display for Confidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        })
-    }
-}
 
 /// One thing that should be changed, with the numbers behind it and the way back.
 ///
@@ -124,6 +103,11 @@ pub(crate) struct Name {
 }
 
 impl Name {
+    /// Two columns: the schema, and the name.
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self { schema: fields.next()?, name: fields.next()? })
+    }
+
     pub(crate) fn sql(&self) -> String {
         format!("{}.{}", Ident(&self.schema), Ident(&self.name))
     }

@@ -1,4 +1,4 @@
-use super::{super::advice::Name, Column, Part, relations::OF_PEOPLE, session::Session};
+use super::{super::advice::Name, Column, Part, Session, relations::OF_PEOPLE};
 use crate::Error;
 use std::collections::HashMap;
 
@@ -73,8 +73,8 @@ pub(super) async fn foreign_keys(session: &mut Session<'_>) -> Result<Part<Vec<F
         Ok(ForeignKey {
             name: f.next()?,
             table: f.next()?,
-            table_name: f.name()?,
-            referenced: f.name()?,
+            table_name: Name::read(f)?,
+            referenced: Name::read(f)?,
             columns: f.next()?,
             column_names: f.next()?,
         })
@@ -104,8 +104,9 @@ pub(super) async fn invalid_constraints(
          WHERE NOT k.convalidated AND k.contype IN ('c', 'f', 'n') AND k.conparentid = 0 {enforced} AND {OF_PEOPLE}
          ORDER BY k.oid"
     );
-    let read = session
-        .part("constraints", &sql, |f| Ok(Constraint { name: f.next()?, table: f.name()?, kind: f.next()? }));
+    let read = session.part("constraints", &sql, |f| {
+        Ok(Constraint { name: f.next()?, table: Name::read(f)?, kind: f.next()? })
+    });
     read.await
 }
 
@@ -141,7 +142,7 @@ pub(super) async fn sequences(session: &mut Session<'_>) -> Result<Part<Vec<Sequ
          WHERE q.seqincrement > 0 AND NOT q.seqcycle AND {OF_PEOPLE} ORDER BY c.oid, fc.oid, a.attnum"
     );
     let read = session.part("sequences", &sql, |f| {
-        let (name, last, max, type_name) = (f.name()?, f.next()?, f.next()?, f.next()?);
+        let (name, last, max, type_name) = (Name::read(f)?, f.next()?, f.next()?, f.next()?);
         let schema: Option<String> = f.next()?;
         let table: Option<String> = f.next()?;
         let column: Option<(String, String)> = f.next::<Option<String>>()?.zip(f.next::<Option<String>>()?);

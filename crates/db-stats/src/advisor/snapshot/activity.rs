@@ -1,4 +1,4 @@
-use super::{Part, session::Session};
+use super::{Part, Session};
 use crate::Error;
 
 /// A session of the server, also one that sends the log.

@@ -4,32 +4,16 @@ mod access;
 mod activity;
 mod relations;
 mod server;
-mod session;
 mod statements;
 
+pub(super) use crate::session::{MAX_ROWS, PREPARED, Part, Session, Unread};
 pub(super) use access::{Columns, Constraint, ForeignKey, Sequence};
 pub(super) use activity::{Backend, Database, DatabaseAge, Prepared, Slot};
 pub(super) use relations::{Column, Index, Table};
 pub(super) use server::{Extension, Server};
-pub(super) use session::{PREPARED, Session};
 pub(super) use statements::{Statement, Statements};
 
 use crate::Error;
-
-/// A part of a [`Snapshot`], or why there is none.
-pub(super) type Part<T> = Result<T, Unread>;
-
-/// Most rows of one part; a larger catalog is read in part, and that is said.
-pub(super) const MAX_ROWS: usize = 50_000;
-
-/// A part that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unread {
-    pub(super) part: &'static str,
-    pub(super) why: String,
-    /// Whether rights are missing (SQLSTATE 42501).
-    pub(super) denied: bool,
-}
 
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {

@@ -1,4 +1,4 @@
-use super::{super::advice::Name, Part, session::Session};
+use super::{super::advice::Name, Part, Session};
 use crate::Error;
 
 /// Relations of people: not the system's, not an extension's, not temporary.
@@ -62,7 +62,7 @@ pub(super) async fn tables(session: &mut Session<'_>) -> Result<Part<Vec<Table>>
     let read = session.part("tables", &sql, |f| {
         Ok(Table {
             oid: f.next()?,
-            name: f.name()?,
+            name: Name::read(f)?,
             is_partitioned: f.next()?,
             is_partition: f.next()?,
             is_view: f.next()?,
@@ -178,8 +178,8 @@ async fn read_indexes(
         Ok(Index {
             oid: f.next()?,
             table: f.next()?,
-            table_name: f.name()?,
-            name: f.name()?,
+            table_name: Name::read(f)?,
+            name: Name::read(f)?,
             method: f.next()?,
             is_unique: f.next()?,
             is_valid: f.next()?,

@@ -1,5 +1,5 @@
-use super::{Part, session::Session};
-use crate::Error;
+use super::{Part, Session};
+use crate::{Error, sql::Literal};
 
 /// What the whole server says of itself.
 #[derive(Debug, Clone, Default)]
@@ -100,13 +100,19 @@ impl Extension {
     }
 }
 
+/// A list of texts as an SQL array.
+fn texts<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
+    let all: Vec<String> = all.into_iter().map(|text| Literal(text).to_string()).collect();
+    format!("ARRAY[{}]::text[]", all.join(", "))
+}
+
 pub(super) async fn extensions(session: &mut Session<'_>) -> Result<Part<Vec<Extension>>, Error> {
     let sql = format!(
         "SELECT w.name, n.nspname::text, x.extversion, a.name IS NOT NULL /* perfect21 advisor */
          FROM unnest({}) AS w(name) LEFT JOIN pg_extension x ON x.extname = w.name
          LEFT JOIN pg_namespace n ON n.oid = x.extnamespace
          LEFT JOIN pg_available_extensions a ON a.name = w.name",
-        super::session::texts(["pg_stat_statements", "hypopg"])
+        texts(["pg_stat_statements", "hypopg"])
     );
     let read = session.part("extensions", &sql, |f| {
         Ok(Extension { name: f.next()?, schema: f.next()?, version: f.next()?, available: f.next()? })

@@ -1,4 +1,4 @@
-use super::{Extension, Part, session::Session};
+use super::{Extension, Part, Session};
 use crate::{Error, Fingerprint, sql::Ident};
 use std::collections::HashMap;
 

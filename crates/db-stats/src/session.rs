@@ -1,11 +1,27 @@
-use super::{MAX_ROWS, Part, Unread};
-use crate::{Error, sql::Literal};
+//! One read-only look at a server on somebody's session.
+
+use crate::Error;
 use futures_util::FutureExt as _;
 use std::{error::Error as _, time::Duration};
 use tokio_postgres::{Client, Row, error::SqlState, types::FromSqlOwned};
 
+/// A part of what was read, or why there is none.
+pub(crate) type Part<T> = Result<T, Unread>;
+
+/// Most rows of one part; a larger catalog is read in part, and that is said.
+pub(crate) const MAX_ROWS: usize = 50_000;
+
+/// A part that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unread {
+    pub(crate) part: &'static str,
+    pub(crate) why: String,
+    /// Whether rights are missing (SQLSTATE 42501).
+    pub(crate) denied: bool,
+}
+
 /// The one transaction, read only, on somebody's session. However it ends, the session is as it was.
-pub(in super::super) struct Session<'a> {
+pub(crate) struct Session<'a> {
     client: &'a Client,
     /// The schema of hypopg once it is used: what is hypothetical lives in the session, not in the transaction.
     hypopg: Option<String>,
@@ -16,33 +32,21 @@ pub(in super::super) struct Session<'a> {
 }
 
 /// The prepared statement that is tried with and without indexes.
-pub(in super::super) const PREPARED: &str = "perfect21_advisor";
+pub(crate) const PREPARED: &str = "perfect21_advisor";
 
 impl<'a> Session<'a> {
-    pub(in super::super) async fn begin(
+    pub(crate) async fn begin(
         client: &'a Client,
         statement_timeout: Duration,
         lock_timeout: Duration,
     ) -> Result<Self, Error> {
-        // Within a transaction its time is that of its begin. A failed one refuses the question.
-        let asked = client
-            .simple_query(
-                "SELECT pg_catalog.now() = pg_catalog.statement_timestamp() /* perfect21 advisor */",
-            )
-            .await;
-        let is_free = asked.map_err(Error::statement)?.iter().any(|message| match message {
-            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
-            _ => false,
-        });
-        if !is_free {
-            return Err(Error::in_transaction());
-        }
+        refuse_transaction(client).await?;
         let session = Self { client, hypopg: None, is_prepared: false, is_over: false, cut: Vec::new() };
         // Names in the statements of this module mean those of pg_catalog, whatever the session's path says. The old
         // path is kept in a setting of its own for the statements that are tried.
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-             SELECT /* perfect21 advisor */
+             SELECT /* perfect21 */
                     pg_catalog.set_config('perfect21.path', pg_catalog.current_setting('search_path'), true),
                     pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
                     pg_catalog.set_config('statement_timeout', '{}', true),
@@ -61,10 +65,7 @@ impl<'a> Session<'a> {
     /// Runs one statement; what the server refuses is an answer. Locks that it took are given back at once.
     ///
     /// In one round trip and without a name, so that nothing stays prepared.
-    pub(in super::super) async fn rows(
-        &self,
-        sql: &str,
-    ) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Error> {
+    pub(crate) async fn rows(&self, sql: &str) -> Result<Result<Vec<Row>, tokio_postgres::Error>, Error> {
         let answer = self.client.query_typed(sql, &[]).await;
         if self.client.is_closed() {
             return Err(answer.map_or_else(Error::statement, |_| Error::lost()));
@@ -74,12 +75,12 @@ impl<'a> Session<'a> {
     }
 
     /// Undoes settings and locks since the begin.
-    pub(in super::super) async fn back(&self) -> Result<(), Error> {
+    pub(crate) async fn back(&self) -> Result<(), Error> {
         self.client.batch_execute("ROLLBACK TO SAVEPOINT perfect21").await.map_err(Error::statement)
     }
 
     /// Reads a part; a part that cannot be read says why.
-    pub(super) async fn part<T>(
+    pub(crate) async fn part<T>(
         &mut self,
         part: &'static str,
         sql: &str,
@@ -98,45 +99,8 @@ impl<'a> Session<'a> {
         Ok(read.map_err(|error| unread(part, &error)))
     }
 
-    pub(super) fn cut(&mut self) -> Vec<&'static str> {
-        std::mem::take(&mut self.cut)
-    }
-
-    /// Settings for as long as one statement is tried: names mean again what they mean to the session.
-    pub(in super::super) async fn as_the_session_sees(
-        &self,
-    ) -> Result<Result<(), tokio_postgres::Error>, Error> {
-        let sql =
-            "SELECT /* perfect21 advisor */ pg_catalog.set_config('search_path', pg_catalog.current_setting('perfect21.path'), true),
-                    pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";
-        let answer = self.client.query_typed(sql, &[]).await;
-        if self.client.is_closed() { Err(Error::lost()) } else { Ok(answer.map(drop)) }
-    }
-
-    /// Runs a statement and keeps what it set and locked until [`back`](Self::back).
-    pub(in super::super) async fn keep(&self, sql: &str) -> Result<Vec<Row>, tokio_postgres::Error> {
-        self.client.query_typed(sql, &[]).await
-    }
-
-    pub(in super::super) fn uses_hypopg(&mut self, schema: &str) {
-        self.hypopg = Some(schema.to_owned());
-    }
-
-    pub(in super::super) fn prepares(&mut self) {
-        self.is_prepared = true;
-    }
-
-    /// Forgets the prepared statement, also in a transaction that failed.
-    pub(in super::super) async fn unprepare(&mut self) -> Result<(), Error> {
-        self.back().await?;
-        // One that was refused is not there: that is why the answer does not matter.
-        let _ = self.rows(&format!("DEALLOCATE {PREPARED}")).await?;
-        self.is_prepared = false;
-        Ok(())
-    }
-
     /// Ends the transaction, and gives the session back as it was.
-    pub(in super::super) async fn end(mut self) -> Result<(), Error> {
+    pub(crate) async fn end(mut self) -> Result<(), Error> {
         self.client.batch_execute(&self.last_words()).await.map_err(Error::statement)?;
         self.is_over = true;
         Ok(())
@@ -147,6 +111,45 @@ impl<'a> Session<'a> {
             Some(schema) => format!("ROLLBACK; SELECT {}.hypopg_reset()", crate::sql::Ident(schema)),
             None => "ROLLBACK".to_owned(),
         }
+    }
+}
+
+/// Trying statements.
+#[cfg(feature = "advisor")]
+impl Session<'_> {
+    pub(crate) fn cut(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.cut)
+    }
+
+    /// Settings for as long as one statement is tried: names mean again what they mean to the session.
+    pub(crate) async fn as_the_session_sees(&self) -> Result<Result<(), tokio_postgres::Error>, Error> {
+        let sql =
+            "SELECT /* perfect21 */ pg_catalog.set_config('search_path', pg_catalog.current_setting('perfect21.path'), true),
+                    pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";
+        let answer = self.client.query_typed(sql, &[]).await;
+        if self.client.is_closed() { Err(Error::lost()) } else { Ok(answer.map(drop)) }
+    }
+
+    /// Runs a statement and keeps what it set and locked until [`back`](Self::back).
+    pub(crate) async fn keep(&self, sql: &str) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query_typed(sql, &[]).await
+    }
+
+    pub(crate) fn uses_hypopg(&mut self, schema: &str) {
+        self.hypopg = Some(schema.to_owned());
+    }
+
+    pub(crate) fn prepares(&mut self) {
+        self.is_prepared = true;
+    }
+
+    /// Forgets the prepared statement, also in a transaction that failed.
+    pub(crate) async fn unprepare(&mut self) -> Result<(), Error> {
+        self.back().await?;
+        // One that was refused is not there: that is why the answer does not matter.
+        let _ = self.rows(&format!("DEALLOCATE {PREPARED}")).await?;
+        self.is_prepared = false;
+        Ok(())
     }
 }
 
@@ -163,21 +166,29 @@ impl Drop for Session<'_> {
     }
 }
 
+/// Refuses a client that is within a transaction.
+pub(crate) async fn refuse_transaction(client: &Client) -> Result<(), Error> {
+    // Within a transaction its time is that of its begin. A failed one refuses the question.
+    let asked = client
+        .simple_query("SELECT pg_catalog.now() = pg_catalog.statement_timestamp() /* perfect21 */")
+        .await;
+    let is_free = asked.map_err(Error::statement)?.iter().any(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
+        _ => false,
+    });
+    if is_free { Ok(()) } else { Err(Error::in_transaction()) }
+}
+
 /// The columns of a row, one after the other.
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     row: &'a Row,
     at: usize,
 }
 
 impl Fields<'_> {
-    pub(super) fn next<T: FromSqlOwned>(&mut self) -> Result<T, tokio_postgres::Error> {
+    pub(crate) fn next<T: FromSqlOwned>(&mut self) -> Result<T, tokio_postgres::Error> {
         self.at += 1;
         self.row.try_get(self.at - 1)
-    }
-
-    /// A schema and a name.
-    pub(super) fn name(&mut self) -> Result<super::super::advice::Name, tokio_postgres::Error> {
-        Ok(super::super::advice::Name { schema: self.next()?, name: self.next()? })
     }
 }
 
@@ -191,10 +202,4 @@ fn failed(error: &tokio_postgres::Error) -> String {
         Some(said) => format!("{} (SQLSTATE {})", said.message(), said.code().code()),
         None => error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}")),
     }
-}
-
-/// A list of texts as an SQL array.
-pub(super) fn texts<'t>(all: impl IntoIterator<Item = &'t str>) -> String {
-    let all: Vec<String> = all.into_iter().map(|text| Literal(text).to_string()).collect();
-    format!("ARRAY[{}]::text[]", all.join(", "))
 }
