@@ -1,5 +1,7 @@
 //! A pool before a private server on this machine, which shares the CPUs with those who ask it.
 
+#![allow(clippy::missing_panics_doc, reason = "a bench whose server fails can only end")]
+
 use perfect21_bench_support::Op;
 use perfect21_db_stats::{Pool, QueryCache, ReadLane};
 use perfect21_test_support::postgres::Postgres;

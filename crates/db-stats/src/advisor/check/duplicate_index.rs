@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_left_prefix_goes_and_look_alikes_stay() {
+    fn a_left_prefix_goes_and_lookalikes_stay() {
         assert_eq!(found(vec![index(1, &[1]), index(2, &[1, 2])]), [1]);
         assert_eq!(found(vec![index(1, &[2]), index(2, &[1, 2])]), []);
         let mut other = vec![index(1, &[1]); 9];
