@@ -89,7 +89,7 @@ enum Inner {
     /// Of a load that several callers waited for.
     #[error(transparent)]
     Shared(Arc<Error>),
-    #[cfg(any(feature = "advisor", feature = "tuner"))]
+    #[cfg(any(feature = "advisor", feature = "index", feature = "partition", feature = "tuner"))]
     #[error("the client is within a transaction: give one that is not")]
     InTransaction,
     #[cfg(any(feature = "advisor", feature = "tuner"))]
@@ -137,7 +137,7 @@ impl Error {
             Inner::NoTable { .. } => ErrorKind::NoTable,
             Inner::NotShared { .. } => ErrorKind::NotShared,
             Inner::Shared(ref error) => error.kind(),
-            #[cfg(any(feature = "advisor", feature = "tuner"))]
+            #[cfg(any(feature = "advisor", feature = "index", feature = "partition", feature = "tuner"))]
             Inner::InTransaction => ErrorKind::InTransaction,
             #[cfg(any(feature = "advisor", feature = "tuner"))]
             Inner::Unreadable { .. } => ErrorKind::Statement,
@@ -276,7 +276,7 @@ impl Error {
         Self::new(Inner::Untyped)
     }
 
-    #[cfg(any(feature = "advisor", feature = "tuner"))]
+    #[cfg(any(feature = "advisor", feature = "index", feature = "partition", feature = "tuner"))]
     pub(crate) fn in_transaction() -> Self {
         Self::new(Inner::InTransaction)
     }

@@ -62,6 +62,8 @@ mod fingerprint;
 pub mod index;
 mod lane;
 mod observe;
+#[cfg(any(feature = "advisor", feature = "index", feature = "partition", feature = "tuner"))]
+mod outside;
 #[cfg(feature = "partition")]
 pub mod partition;
 mod plans;

@@ -1,6 +1,6 @@
 //! One read-only look at a server on somebody's session.
 
-use crate::Error;
+use crate::{Error, outside::refuse_transaction};
 use futures_util::FutureExt as _;
 use std::{error::Error as _, time::Duration};
 use tokio_postgres::{Client, Row, error::SqlState, types::FromSqlOwned};
@@ -164,19 +164,6 @@ impl Drop for Session<'_> {
             let _ = self.client.batch_execute(&format!("DEALLOCATE {PREPARED}")).now_or_never();
         }
     }
-}
-
-/// Refuses a client that is within a transaction.
-pub(crate) async fn refuse_transaction(client: &Client) -> Result<(), Error> {
-    // Within a transaction its time is that of its begin. A failed one refuses the question.
-    let asked = client
-        .simple_query("SELECT pg_catalog.now() = pg_catalog.statement_timestamp() /* perfect21 */")
-        .await;
-    let is_free = asked.map_err(Error::statement)?.iter().any(|message| match message {
-        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
-        _ => false,
-    });
-    if is_free { Ok(()) } else { Err(Error::in_transaction()) }
 }
 
 /// The columns of a row, one after the other.

@@ -164,7 +164,7 @@ async fn what_does_not_fit_is_said() {
     assert!(error.to_string().contains("the role stranger does not own \"public\".\"users\""), "{error}");
     client.batch_execute("BEGIN").await.unwrap();
     let error = list(Index::on("users").key("id")).apply(&client, None, |_| {}).await.unwrap_err();
-    assert!(error.to_string().contains("within a transaction"), "{error}");
+    assert_eq!(error.kind(), ErrorKind::InTransaction, "{error}");
     client.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(left_behind(&client).await, [] as [String; 0]);
 }

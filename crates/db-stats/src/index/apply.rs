@@ -3,11 +3,7 @@ use super::{
     build::Build,
     catalog::{self, Found, Table},
 };
-use crate::{
-    TableName,
-    ddl::{self, TableLock},
-    error::Error,
-};
+use crate::{TableName, ddl::TableLock, error::Error, outside::refuse_transaction};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -71,13 +67,13 @@ impl Indexes {
     /// transaction.
     ///
     /// # Errors
-    /// [`Unfit`](crate::ErrorKind::Unfit) if a table is not there or not the role's own, or the client is within a
-    /// transaction; [`Statement`](crate::ErrorKind::Statement) if the server refuses a description.
+    /// [`Unfit`](crate::ErrorKind::Unfit) if a table is not there or not the role's own,
+    /// [`InTransaction`](crate::ErrorKind::InTransaction) if the client is within a transaction; [`Statement`](crate::ErrorKind::Statement) if the server refuses a description.
     ///
     /// # Examples
     /// As of the [module](super).
     pub async fn diff(&self, client: &Client) -> Result<Diff, Error> {
-        ddl::outside_transaction(client).await?;
+        refuse_transaction(client).await?;
         let mut diff = Diff::default();
         let mut others: BTreeMap<TableName, Vec<Found>> = BTreeMap::new();
         for index in &self.indexes {
@@ -121,7 +117,7 @@ impl Indexes {
         watcher: Option<&Client>,
         mut progress: impl FnMut(&Progress) + Send,
     ) -> Result<Applied, Error> {
-        ddl::outside_transaction(client).await?;
+        refuse_transaction(client).await?;
         let pid = client.query_typed("SELECT pg_catalog.pg_backend_pid()", &[]).await;
         let pid = pid.map_err(|error| Error::step("reading the session's process", error))?;
         let watcher = watcher.zip(pid.first().map(|row| row.get(0)));

@@ -93,8 +93,9 @@ pub use report::Report;
 
 use crate::{
     TableName,
-    ddl::{self, Retry, TableLock},
+    ddl::{Retry, TableLock},
     error::Error,
+    outside::refuse_transaction,
 };
 use jiff::tz::TimeZone;
 use perfect21_core::{Bytes, Clock};
@@ -200,7 +201,8 @@ impl Partitions {
     /// about eight round trips.
     ///
     /// # Errors
-    /// [`Unfit`](crate::ErrorKind::Unfit) as [`plan`](Self::plan), or if the client is within a transaction;
+    /// [`Unfit`](crate::ErrorKind::Unfit) as [`plan`](Self::plan);
+    /// [`InTransaction`](crate::ErrorKind::InTransaction) if the client is within a transaction;
     /// [`Busy`](crate::ErrorKind::Busy) if another maintainer had the table for the whole
     /// [wait](PartitionsBuilder::wait); [`Statement`](crate::ErrorKind::Statement) if the connection is lost. What
     /// fails in a single step is in the report.
@@ -211,7 +213,7 @@ impl Partitions {
     /// # Examples
     /// As of the [module](self).
     pub async fn maintain(&self, client: &Client) -> Result<Report, Error> {
-        ddl::outside_transaction(client).await?;
+        refuse_transaction(client).await?;
         let parent = catalog::read(client, &self.table).await?;
         let lock = TableLock::acquire(client, parent.oid, self.wait).await?;
         // What was read before the lock may have been changed by who had it.

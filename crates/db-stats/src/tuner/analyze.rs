@@ -3,7 +3,8 @@
 use super::Tuner;
 use crate::{
     Error,
-    session::{Fields, Session, refuse_transaction},
+    outside::refuse_transaction,
+    session::{Fields, Session},
     sql::{Ident, Literal},
 };
 use std::time::{Duration, Instant};

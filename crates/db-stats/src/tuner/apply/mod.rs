@@ -10,7 +10,7 @@ pub(super) use undo::Step;
 pub use undo::{RolledBack, Undo};
 
 use super::{Plan, Tuner, facts, scope::Scope};
-use crate::{Error, session::refuse_transaction, sql::Ident};
+use crate::{Error, outside::refuse_transaction, sql::Ident};
 use tokio_postgres::{Client, error::SqlState};
 
 pub(super) const RELOAD: &str = "SELECT pg_catalog.pg_reload_conf()";

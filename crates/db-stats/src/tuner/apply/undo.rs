@@ -1,7 +1,7 @@
 use super::{RELOAD, reload};
 use crate::{
     Error,
-    session::refuse_transaction,
+    outside::refuse_transaction,
     sql::Literal,
     tuner::{facts, scope::Scope},
 };
