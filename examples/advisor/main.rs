@@ -13,7 +13,7 @@ use perfect21_db_stats::{
     Pool,
     advisor::{Advisor, Report, Thresholds},
 };
-use perfect21_examples::cli;
+use perfect21_examples::{cli, server::Server};
 use perfect21_test_support::postgres::Postgres;
 use progress::Steps;
 use std::{
@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let options = arguments()?;
     let report = match &options.url {
-        Some(url) => look(&Advisor::builder().build()?, url).await?,
+        Some(url) => look(&Advisor::builder().build()?, &Server::open(Some(url.clone()))?.url).await?,
         None => private(options.accounts).await?,
     };
     let mut out = io::stdout();
@@ -110,7 +110,8 @@ fn arguments() -> Result<Options, String> {
                 options.accounts = cli::number("accounts", &text, 20_000, 10_000_000)?;
             }
             Long("postgres") => {
-                options.url = parser.optional_value().map(|url| url.to_string_lossy().into_owned());
+                let given = parser.optional_value().map(|url| url.to_string_lossy().into_owned());
+                options.url = Server::url_of(given);
             }
             other => return Err(format!("{}; known: --accounts N, --postgres[=URL]", other.unexpected())),
         }

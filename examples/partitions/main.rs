@@ -14,8 +14,7 @@ use perfect21_db_stats::{
     index::{Index, Indexes, Key, Method, Outcome},
     partition::{Interval, Partitions, Report, Retention},
 };
-use perfect21_examples::cli;
-use perfect21_test_support::postgres::Postgres;
+use perfect21_examples::{cli, server::Server};
 use std::{
     error::Error,
     io::{self, Write},
@@ -50,12 +49,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let options = arguments()?;
-    let server = if options.url.is_none() { Some(Postgres::start()?) } else { None };
-    let url = options.url.clone().or_else(|| server.as_ref().map(Postgres::url)).unwrap_or_default();
-    let client = connect(&url).await?;
+    let server = Server::open(options.url.clone())?;
+    let client = connect(&server.url).await?;
     let schema = format!("perfect21_partitions_{}", process::id());
     client.batch_execute(&format!("CREATE SCHEMA {schema}")).await?;
-    let shown = show(&client, &url, &schema, &options).await;
+    let shown = show(&client, &server.url, &schema, &options).await;
     // Also when something failed: the schema may be in a database of the user's.
     let dropped = client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await;
     shown?;
@@ -157,12 +155,7 @@ async fn indexes(client: &Client, url: &str, table: &TableName) -> Result<(), Bo
 }
 
 async fn connect(url: &str) -> Result<Client, Box<dyn Error>> {
-    let config: tokio_postgres::Config = url.parse().map_err(|error| {
-        format!(
-            "--postgres: not a PostgreSQL URL ({error}); write postgres://user:password@host:port/database"
-        )
-    })?;
-    let (client, connection) = config.connect(NoTls).await?;
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
@@ -194,8 +187,7 @@ fn arguments() -> Result<Options, String> {
             Long("rows") => options.rows = cli::number("rows", &text(&mut parser, "rows")?, 1, 1_000_000)?,
             Long("postgres") => {
                 let given = parser.optional_value().map(|url| url.to_string_lossy().into_owned());
-                let from_env = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
-                options.url = given.or_else(from_env);
+                options.url = Server::url_of(given);
             }
             other => {
                 return Err(format!(
