@@ -33,6 +33,22 @@
 //! | `DISCARD`, `DEALLOCATE`, a half prepared statement | closed: nobody knows what is prepared there | same |
 //! | `57P0x`, `08xxx`, a lost stream, no rest within 5 s, old age | closed | same |
 //!
+//! # What else is here
+//!
+//! | | |
+//! |---|---|
+//! | [`ReadLane`] | short reads of many tasks over two connections |
+//! | [`QueryCache`] | rows kept until their tables are written, by this process or another one |
+//! | [`ServerWatch`], [`SlowPlans`] | what the server says of itself, and how it goes about what was slow |
+//! | `advisor`, `tuner` (features) | what to change on a server, by which numbers, and the way back |
+//! | `index`, `partition` (features) | indexes and partitions that are made without stopping writers |
+//!
+//! The four features take any client of `tokio-postgres`, so they serve any pool.
+//!
+//! # Servers
+//! PostgreSQL 14 to 18. All tests run on 15 and on 18; those of `advisor` and `tuner` were run on 14, 16 and 17 too, the
+//! rest was not.
+//!
 //! # What holds
 //! - No round trip at checkout or return of a connection that nothing was left on: together 0.3 µs.
 //! - A dropped future at any point loses neither a connection nor its place in the pool.
