@@ -33,7 +33,7 @@ pub(crate) struct Outage {
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const SHORT_PAUSE: Duration = Duration::from_millis(50);
+const SHORT_PAUSE: Duration = Duration::from_millis(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Line {
@@ -60,7 +60,7 @@ impl Line {
     }
 }
 
-/// 10 ms, doubled to 50 ms, then an eightieth of the outage, at most 1 s: after a short outage the server is found again
+/// 10 ms, doubled to 30 ms, then an eightieth of the outage, at most 1 s: after a short outage the server is found again
 /// within 50 ms, and a long one costs an attempt a second.
 fn pause(failures: u32, age: Duration) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << failures.min(10));
@@ -76,9 +76,9 @@ mod tests {
         for (failures, age, expected) in [
             (0, 0, 10),
             (1, 10, 20),
-            (2, 30, 40),
-            (3, 70, 50),
-            (30, 1_500, 50),
+            (2, 30, 30),
+            (3, 70, 30),
+            (30, 1_500, 30),
             (60, 8_000, 100),
             (500, 900_000, 1_000),
         ] {
@@ -99,6 +99,6 @@ mod tests {
         let outage = line.outage.clone().unwrap();
         assert_eq!((outage.since, outage.failures, line.width()), (begin, 2, 1));
         let pause = line.pause(begin + Duration::from_millis(200));
-        assert!((Duration::from_millis(32)..=Duration::from_millis(40)).contains(&pause), "{pause:?}");
+        assert!((Duration::from_millis(24)..=Duration::from_millis(30)).contains(&pause), "{pause:?}");
     }
 }
