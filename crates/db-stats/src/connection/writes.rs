@@ -104,6 +104,10 @@ impl<'a> Scan<'a> {
     /// The first word of a statement; `None` if it may write anything.
     fn command(&mut self, word: &str, place: Place) -> Option<Place> {
         let first = place == Place::Statement;
+        // What was written in a transaction that was prepared, perhaps by another session, is seen from now on.
+        if first && is(word, "commit") && self.skip("prepared") {
+            return None;
+        }
         if first && OPAQUE.iter().any(|opaque| is(word, opaque)) {
             return None;
         }
@@ -243,6 +247,7 @@ mod tests {
         for sql in [
             "CALL p()",
             "DO $$ BEGIN END $$",
+            "COMMIT PREPARED 'x'",
             "ALTER TABLE t ADD a int",
             "drop table t",
             "CREATE VIEW v AS SELECT 1",
@@ -252,6 +257,24 @@ mod tests {
             "DELETE FROM",
         ] {
             assert_eq!(Writes::of(sql), Writes::Any, "{sql}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_taken_and_a_write_within_is_seen(before in ".{0,60}", table in "[a-z_][a-z0-9_]{0,20}") {
+            let _ = Writes::of(&before);
+            // Behind whatever ends within itself.
+            let whole = !before.contains(['\'', '"', '$', '/', '-', '*']);
+            let sql = format!("SELECT ({}) FROM x; UPDATE {table}_t SET a = 1", if whole { &before } else { "1" });
+            let seen = Writes::of(&sql);
+            let name = format!("{table}_t");
+            let found = match &seen {
+                Writes::Any => true,
+                Writes::Tables(tables) => tables.iter().any(|table| **table == *name),
+                Writes::None => false,
+            };
+            proptest::prop_assert!(found, "{sql}: {seen:?}");
         }
     }
 
