@@ -144,13 +144,16 @@ impl Pool {
     /// ```
     pub async fn explain(&self, sql: &str) -> Result<String, Error> {
         let mut connection = self.get().await?;
+        // Statements prepared as text outlive a transaction: dropped half-way, it is cleaned at its return, and where the
+        // pool cleans nothing, what an earlier one left goes now.
+        connection.leaves_names();
+        connection.aside(async |client| client.batch_execute(FORGET).await).await?;
         let mut transaction = connection.transaction().await?;
         transaction
             .control("SET LOCAL statement_timeout = '5s'; SET LOCAL plan_cache_mode = force_generic_plan")
             .await?;
         let plan = transaction.aside(async |client| explain(client, sql).await).await;
         transaction.rollback().await?;
-        // Statements prepared as text outlive a transaction.
         connection.aside(async |client| client.batch_execute(FORGET).await).await?;
         plan
     }

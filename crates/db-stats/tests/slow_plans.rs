@@ -4,7 +4,7 @@
 mod common;
 
 use common::{outside, pool};
-use perfect21_db_stats::{ErrorKind, Order, Pool, SlowLog, SlowPlans};
+use perfect21_db_stats::{ErrorKind, Order, Pool, Reset, SlowLog, SlowPlans};
 use perfect21_test_support::postgres::Postgres;
 use std::{
     sync::{Arc, Mutex},
@@ -88,6 +88,23 @@ async fn a_plan_is_for_any_parameters_and_leaves_nothing() {
     let mode = "SELECT current_setting('plan_cache_mode') || current_setting('statement_timeout')";
     assert_eq!(connection.query_one(mode, &[]).await.unwrap().get::<_, &str>(0), "auto30s");
     assert_eq!(pool.stats().discarded, 0);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_given_up_leaves_nothing_that_stands_in_the_way() {
+    let server = Postgres::start().unwrap();
+    for reset in [Reset::Dirty, Reset::Never] {
+        let pool =
+            pool(&server).max_size(1).wait_timeout(Duration::from_secs(20)).reset(reset).build().unwrap();
+        for step in 0..60 {
+            let cut = Duration::from_micros(40 * step);
+            let _ = tokio::time::timeout(cut, pool.explain("SELECT 1")).await;
+            assert!(pool.explain("SELECT 2").await.is_ok(), "{reset:?}, cut after {cut:?}");
+        }
+        let left = "SELECT count(*) FROM pg_prepared_statements WHERE name = 'perfect21_explain'";
+        let left: i64 = pool.get().await.unwrap().query_one(left, &[]).await.unwrap().get(0);
+        assert_eq!(left, 0);
+    }
 }
 
 #[tokio::test]

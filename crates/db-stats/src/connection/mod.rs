@@ -194,6 +194,11 @@ impl Connection {
         self.lease.aside(work).await
     }
 
+    /// Statements prepared as text may stay: the session is cleaned at its return.
+    pub(crate) fn leaves_names(&mut self) {
+        self.lease.changes.add(Changes { session: true, names: true, broken: false });
+    }
+
     pub(crate) async fn types(&mut self, sql: &str) -> Result<Vec<Type>, Error> {
         self.lease.types(sql).await
     }

@@ -97,9 +97,13 @@ impl ReadLane {
         let mut timed = Timed::start(&self.0.pool.shared().statements, sql, wait);
         let mut attempt = session.attempt(sql, params).await;
         // Each connection may have been lost before anybody noticed, and the one that is opened then may be, too.
+        let mut healed = false;
         for _ in 0..=self.0.slots.len() {
-            if !matches!(attempt, Attempt::Stale(_) | Attempt::Lost(_)) {
-                break;
+            match &attempt {
+                Attempt::Lost(_) => {}
+                // If that does not help, the caller is wrong.
+                Attempt::Stale(_) if !healed => healed = true,
+                _ => break,
             }
             timed.retried();
             session = match self.session().await {

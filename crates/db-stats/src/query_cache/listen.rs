@@ -134,6 +134,11 @@ async fn hear(weak: &Weak<Source>, source: Arc<Source>) {
     }
     source.clear();
     listener.up(number);
+    // Lost in between, it was said to be down before it was up.
+    if session.wire.status().lost || session.client.is_closed() {
+        listener.down(number);
+        return;
+    }
     drop(source);
     while weak.upgrade().is_some_and(|source| !source.pool.shared().is_closed()) {
         sleep(interval).await;
