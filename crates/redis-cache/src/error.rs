@@ -1,13 +1,30 @@
 use perfect21_core::ConfigError;
-use std::{borrow::Cow, error};
+use std::{borrow::Cow, error, sync::Arc};
 
 /// Why the cache could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    source: Option<Box<dyn error::Error + Send + Sync>>,
+    #[source]
+    source: Option<Source>,
+}
+
+/// What caused an error; shared, because one failure may be told to many callers.
+#[derive(Debug, Clone)]
+struct Source(Arc<dyn error::Error + Send + Sync>);
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl error::Error for Source {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.0.source()
+    }
 }
 
 /// What went wrong, to match on.
@@ -16,7 +33,7 @@ pub struct Error {
 pub enum ErrorKind {
     /// A setting is wrong.
     Config,
-    /// There is no connection to the server.
+    /// There is no connection to the server, or it was given up for a while because too much failed.
     Unavailable,
     /// The server did not answer in time; a write may or may not have been done.
     Timeout,
@@ -37,7 +54,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Source(source.into().into()));
         self
     }
 
@@ -45,6 +62,23 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    #[cfg(feature = "fred")]
+    fn server_says(&self, code: &str) -> bool {
+        self.source.as_ref().is_some_and(|source| source.to_string().starts_with(code))
+    }
+
+    /// Whether the server does not know a script by its name.
+    #[cfg(feature = "fred")]
+    pub(crate) fn is_no_script(&self) -> bool {
+        self.kind == ErrorKind::Server && self.server_says("NOSCRIPT")
+    }
+
+    /// Whether something that is not a string stands under a key.
+    #[cfg(feature = "fred")]
+    pub(crate) fn is_wrong_type(&self) -> bool {
+        self.kind == ErrorKind::Server && self.server_says("WRONGTYPE")
     }
 }
 
@@ -54,14 +88,24 @@ impl From<ConfigError> for Error {
     }
 }
 
-/// Why [`get_or_load`](crate::Cache::get_or_load) has no value.
+/// Why [`get_or_load`](crate::Cache::get_or_load) has no value. What the user's load fails with is shared with all who
+/// waited for it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError<E> {
     /// The cache failed, and its policy is strict.
     #[error("the cache failed")]
     Cache(#[source] Error),
-    /// The caller's own load failed.
+    /// The load failed, this caller's own or the one that it waited for.
     #[error("the load failed")]
-    Load(#[source] E),
+    Load(#[source] Arc<E>),
+    /// The load that this caller waited for failed with an error of another type, of which this is the text.
+    #[error("another caller's load failed: {0}")]
+    Other(String),
+    /// The load took longer than it may.
+    #[error("the load took longer than {0:?}")]
+    TimedOut(std::time::Duration),
+    /// The load panicked, or the runtime that it ran in was shut down.
+    #[error("the load was ended: {0}")]
+    Ended(String),
 }

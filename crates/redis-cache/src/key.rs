@@ -173,3 +173,8 @@ mod tests {
         }
     }
 }
+
+/// A key in the same slot of a cluster as `key`.
+pub(crate) fn beside(key: &str, suffix: &str) -> String {
+    if key.contains('{') { format!("{key}{suffix}") } else { format!("{{{key}}}{suffix}") }
+}

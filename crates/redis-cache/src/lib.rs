@@ -16,13 +16,13 @@
 //! }
 //!
 //! async fn product(cache: &Cache<u64, Product>, id: u64) -> Result<Product, LoadError<io::Error>> {
-//!     cache.get_or_load(&id, || read_product(id)).await
+//!     cache.get_or_load(&id, move || read_product(id)).await
 //! }
 //!
 //! // RedisCache::builder("redis://127.0.0.1:6379/0").namespace("shop").connect().await? for a server.
 //! let redis = RedisCache::in_memory().namespace("shop").build()?;
 //! let products = redis.typed::<u64, Product>("product").ttl(Duration::from_secs(600)).build()?;
-//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! assert_eq!(product(&products, 17).await?.cents, 999); // under `shop:product:17` from now on
 //! # Ok::<(), LoadError<io::Error>>(())
 //! # })?;
@@ -45,27 +45,35 @@
 //! Not seen are writes by other processes during a load: what this process loaded is stored for its TTL then.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod builder;
 mod cache;
 mod codec;
-mod envelope;
+mod entry;
 mod error;
-mod fence;
+mod health;
 mod key;
 mod load;
 mod observe;
 mod redis_cache;
+mod server_info;
 mod stats;
+mod sweep;
 mod transport;
-mod typed;
+mod version;
 
 #[cfg(feature = "fred")]
 pub use builder::Builder;
 pub use builder::MemoryBuilder;
-pub use cache::Cache;
+pub use cache::{Cache, CacheBuilder, ErrorPolicy, Lookup, Terms};
+pub use codec::{Codec, CodecError, Json};
+pub use entry::Compression;
 pub use error::{Error, ErrorKind, LoadError};
+pub use health::Health;
 pub use key::{Key, KeyWriter};
+pub use load::Loaded;
 pub use perfect21_core::{Clock, ConfigError, Observe};
-pub use redis_cache::{Health, RedisCache};
+pub use redis_cache::RedisCache;
+pub use server_info::ServerInfo;
 pub use stats::{ErrorCounts, RejectCounts, Stats};
-pub use typed::{CacheBuilder, ErrorPolicy};
+pub use sweep::{CacheSweep, Janitor, Sweep, Swept};

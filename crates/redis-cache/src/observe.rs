@@ -3,26 +3,41 @@ use perfect21_core::{Metric, Observe, Reading, Unit, Visitor};
 
 const CONNECTED: Metric =
     Metric::new("redis_connected", Unit::Ratio, "1 while there is a connection, else 0.");
-const HITS: Metric = Metric::new("redis_cache_hits", Unit::Count, "Lookups that found a value.");
+const HITS: Metric = Metric::new("redis_cache_hits", Unit::Count, "Lookups that found a value, by tier.");
+const ABSENT: Metric =
+    Metric::new("redis_cache_absent", Unit::Count, "Lookups that found that there is nothing.");
 const MISSES: Metric = Metric::new("redis_cache_misses", Unit::Count, "Lookups that found none.");
+const STALE: Metric =
+    Metric::new("redis_cache_stale", Unit::Count, "Values answered though their time was over.");
 const SETS: Metric = Metric::new("redis_cache_sets", Unit::Count, "Values set.");
 const REMOVES: Metric = Metric::new("redis_cache_removes", Unit::Count, "Removals confirmed.");
 const LOADS: Metric = Metric::new("redis_cache_loads", Unit::Count, "Loads begun.");
 const LOAD_FAILURES: Metric =
     Metric::new("redis_cache_load_failures", Unit::Count, "Loads that brought no value.");
+const REFRESHES: Metric =
+    Metric::new("redis_cache_refreshes", Unit::Count, "Loads begun before a value's time was over.");
 const COALESCED: Metric =
     Metric::new("redis_cache_coalesced", Unit::Count, "Misses served by another caller's load.");
+const LEASE_WAITS: Metric =
+    Metric::new("redis_cache_lease_waits", Unit::Count, "Loads that waited for another process.");
 const OVERTAKEN: Metric =
     Metric::new("redis_cache_overtaken", Unit::Count, "Loaded values that a write overtook.");
+const OUTDATED: Metric =
+    Metric::new("redis_cache_outdated", Unit::Count, "Entries found that a clear or a tag had made out of date.");
+const BYTES_READ: Metric = Metric::new("redis_cache_bytes_read", Unit::Bytes, "Bytes of entries read.");
+const BYTES_WRITTEN: Metric =
+    Metric::new("redis_cache_bytes_written", Unit::Bytes, "Bytes of entries written.");
 const ERRORS: Metric = Metric::new("redis_cache_errors", Unit::Count, "Failed commands, by kind.");
 const REJECTED: Metric =
     Metric::new("redis_cache_rejected", Unit::Count, "Bytes that were no value of the cache, by reason.");
+const DURATION: Metric =
+    Metric::new("redis_cache_duration", Unit::Seconds, "How long the server or a load took, by operation.");
 
 impl Observe for RedisCache {
     fn observe(&self, visitor: &mut dyn Visitor) {
-        let connected = if self.core.transport.is_connected() { 1.0 } else { 0.0 };
+        let connected = if self.core.backend.is_connected() { 1.0 } else { 0.0 };
         visitor.gauge(&CONNECTED, &[("namespace", self.namespace())], Reading::now(connected));
-        self.core.transport.observe(visitor);
+        self.core.backend.observe(visitor);
     }
 }
 
@@ -30,15 +45,24 @@ impl<K: ?Sized, V: Send> Observe for Cache<K, V> {
     fn observe(&self, visitor: &mut dyn Visitor) {
         let stats = self.stats();
         let cache = ("cache", self.name());
+        for (tier, total) in [("near", stats.near_hits), ("remote", stats.hits - stats.near_hits)] {
+            visitor.counter(&HITS, &[cache, ("tier", tier)], total);
+        }
         for (metric, total) in [
-            (&HITS, stats.hits),
+            (&ABSENT, stats.absent),
             (&MISSES, stats.misses),
+            (&STALE, stats.stale),
             (&SETS, stats.sets),
             (&REMOVES, stats.removes),
             (&LOADS, stats.loads),
             (&LOAD_FAILURES, stats.load_failures),
+            (&REFRESHES, stats.refreshes),
             (&COALESCED, stats.coalesced),
+            (&LEASE_WAITS, stats.lease_waits),
             (&OVERTAKEN, stats.overtaken),
+            (&OUTDATED, stats.outdated),
+            (&BYTES_READ, stats.bytes_read),
+            (&BYTES_WRITTEN, stats.bytes_written),
         ] {
             visitor.counter(metric, &[cache], total);
         }
@@ -47,6 +71,9 @@ impl<K: ?Sized, V: Send> Observe for Cache<K, V> {
         }
         for (reason, total) in stats.rejected.by_name() {
             visitor.counter(&REJECTED, &[cache, ("reason", reason)], total);
+        }
+        for (operation, snapshot) in self.shared.counters.latencies.by_name() {
+            visitor.latency(&DURATION, &[cache, ("operation", operation)], &snapshot);
         }
     }
 }

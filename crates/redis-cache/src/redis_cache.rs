@@ -1,19 +1,16 @@
 #[cfg(feature = "fred")]
 use crate::Builder;
 use crate::{
-    CacheBuilder, Error, Key, MemoryBuilder,
-    fence::{Fence, FullKey, WriteTurn},
+    CacheBuilder, Error, Json, Key, MemoryBuilder,
+    backend::Backend,
+    codec::Codec,
+    health::{self, Health},
     key::escape,
-    transport::{Transport, Write},
+    version::{self, Names},
 };
-use std::{
-    fmt,
-    future::poll_fn,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::{Duration, Instant},
-};
+use perfect21_core::Clock;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A Redis server, or memory in its place; [`typed`](Self::typed) makes caches of it.
 ///
@@ -24,34 +21,13 @@ pub struct RedisCache {
 }
 
 pub(crate) struct Core {
-    pub(crate) transport: Box<dyn Transport>,
-    pub(crate) fence: Arc<Fence>,
-    namespace: String,
-}
-
-/// Whether the server answers.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Health {
-    /// It does.
-    Ready {
-        /// How long the answer took.
-        round_trip: Duration,
-    },
-    /// It does not, for this reason.
-    Down(Error),
-}
-
-impl Health {
-    /// Whether it is [`Ready`](Self::Ready).
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        matches!(self, Self::Ready { .. })
-    }
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) names: Names,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl RedisCache {
-    /// Starts with a server's URL: `redis://[[user]:password@]host[:port][/database]`.
+    /// Starts with a server's URL: see [`Builder`] for which there are.
     #[cfg(feature = "fred")]
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::new(url.into())
@@ -62,64 +38,88 @@ impl RedisCache {
         MemoryBuilder::new()
     }
 
-    pub(crate) fn over(transport: impl Transport + 'static, namespace: &str) -> Self {
+    pub(crate) fn over(backend: impl Backend + 'static, namespace: &str, clock: Arc<dyn Clock>) -> Self {
         let mut escaped = String::new();
         escape(namespace, &mut escaped);
-        let transport = Box::new(transport);
-        Self { core: Arc::new(Core { transport, fence: Arc::default(), namespace: escaped }) }
+        Self { core: Arc::new(Core { backend: Arc::new(backend), names: Names::new(escaped), clock }) }
     }
 
-    /// Starts a cache of values `V` under keys `K`. Its entries are those of any cache with the same name and
-    /// namespace, so the name stands for the type.
+    /// Starts a cache of values `V` under keys `K`, which it writes as JSON unless told otherwise. Its entries are those of
+    /// any cache with the same name and namespace, so the name stands for the type.
     ///
     /// Make it once and clone it: loads are shared among clones only.
-    pub fn typed<K: Key + ?Sized, V>(&self, name: impl Into<String>) -> CacheBuilder<K, V> {
-        CacheBuilder::new(self.clone(), name.into())
+    pub fn typed<K, V>(&self, name: impl Into<String>) -> CacheBuilder<K, V>
+    where
+        K: Key + ?Sized,
+        V: Serialize + DeserializeOwned + 'static,
+    {
+        self.typed_with(name, Json)
+    }
+
+    /// As [`typed`](Self::typed), with another [`Codec`].
+    pub fn typed_with<K: Key + ?Sized, V>(
+        &self,
+        name: impl Into<String>,
+        codec: impl Codec<V>,
+    ) -> CacheBuilder<K, V> {
+        CacheBuilder::new(self.clone(), name.into(), Arc::new(codec))
     }
 
     /// What all keys begin with, as it stands in Redis.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        &self.core.namespace
+        self.core.names.namespace()
     }
 
-    /// Asks the server for a sign of life; takes as long as its `command_timeout` at most.
+    /// Makes all entries with one of these tags out of date, in all caches of the namespace and for all processes, and all
+    /// loads of such that are under way. One small write for each tag, however many entries there are.
+    ///
+    /// Call it after the source was changed.
+    ///
+    /// # Errors
+    /// What kept the server from confirming it; what was to be invalidated may then still be answered.
+    ///
+    /// # Cancel safety
+    /// Dropped, it is still done.
+    pub async fn invalidate<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>) -> Result<(), Error> {
+        let core = &self.core;
+        let keys: Vec<_> = tags.into_iter().map(|tag| core.names.tag(tag.as_ref())).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        // First what loads look at that learn their tags late: one of them that reads a tag's version after this and
+        // before the next step then finds that it was overtaken.
+        version::bump(core, vec![core.names.tags.clone()]).await?;
+        version::bump(core, keys).await
+    }
+
+    /// Makes all entries of all caches of the namespace out of date: one small write, however many there are. The memory
+    /// that they take is given back as their time passes, or by [`sweep`](Self::sweep).
+    ///
+    /// # Errors
+    /// What kept the server from confirming it.
+    ///
+    /// # Cancel safety
+    /// Dropped, it is still done.
+    pub async fn clear(&self) -> Result<(), Error> {
+        version::bump(&self.core, vec![self.core.names.clear.clone()]).await
+    }
+
+    /// Asks all servers for a sign of life, for so long at most.
     ///
     /// # Cancel safety
     /// May be dropped at any time.
-    pub async fn health(&self) -> Health {
-        let asked = Instant::now();
-        match self.core.transport.ping().await {
-            Ok(()) => Health::Ready { round_trip: asked.elapsed() },
-            Err(error) => Health::Down(error),
-        }
+    pub async fn health(&self, deadline: Duration) -> Health {
+        health::ask(&self.core, deadline).await
     }
-}
 
-impl Core {
-    /// Writes when it is its turn, if `may_write` still says so then; `None` if not. The time-out is over both.
-    pub(crate) async fn write(
-        &self,
-        key: &FullKey,
-        write: Write,
-        overtakes: bool,
-        may_write: impl Fn() -> bool,
-    ) -> Result<Option<bool>, Error> {
-        let mut time_out = self.transport.time_out();
-        let mut written = pin!(async {
-            let turn: WriteTurn = self.fence.turn(key, overtakes).await;
-            if !may_write() {
-                return Ok(None);
-            }
-            self.transport.write(Arc::clone(key), write, turn).await.map(Some)
-        });
-        poll_fn(|context| {
-            if let Poll::Ready(written) = written.as_mut().poll(context) {
-                return Poll::Ready(written);
-            }
-            time_out.as_mut().poll(context).map(|late| late.map(|()| None))
-        })
-        .await
+    /// Ends the connections once what is under way has ended, or the deadline passed; whether it ended in time. Calls after
+    /// that fail.
+    ///
+    /// # Cancel safety
+    /// Dropped, the connections end at once.
+    pub async fn close(self, deadline: Duration) -> bool {
+        health::close(&self.core, deadline).await
     }
 }
 
@@ -127,7 +127,7 @@ impl fmt::Debug for RedisCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisCache")
             .field("namespace", &self.namespace())
-            .field("connected", &self.core.transport.is_connected())
+            .field("connected", &self.core.backend.is_connected())
             .finish_non_exhaustive()
     }
 }

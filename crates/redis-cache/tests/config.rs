@@ -11,11 +11,12 @@ use support::{DEADLINE, connect, in_memory, numbers};
 
 #[tokio::test]
 async fn bad_urls_are_one_clear_sentence() {
+    let schemes = "must be like redis://user:password@host:6379/0, or begin with rediss, redis-cluster, \
+                   redis-sentinel or redis+unix";
     for (url, message) in [
-        ("", "url = : must be like redis://user:password@host:6379/0"),
-        ("localhost:6379", "url = localhost:6379: must be like redis://user:password@host:6379/0"),
-        ("rediss://host", "url = rediss://host: must be like redis://user:password@host:6379/0"),
-        ("http://me:secret@host/", "url = http://***@host/: must be like redis://user:password@host:6379/0"),
+        ("", &*format!("url = : {schemes}")),
+        ("localhost:6379", &*format!("url = localhost:6379: {schemes}")),
+        ("http://me:secret@host/", &*format!("url = http://***@host/: {schemes}")),
         ("redis://127.0.0.1:0/0", "url = redis://127.0.0.1:0/0: the port must be above 0"),
         (
             "redis://:p@ss@host:6379/x",
@@ -24,9 +25,19 @@ async fn bad_urls_are_one_clear_sentence() {
         ),
         (
             "redis://host?node=other:1",
-            "url = redis://host?node=other:1: takes no parameters: must end after the database, as in \
-             redis://host:6379/0",
+            "url = redis://host?node=other:1: takes no parameters such as `node`: must end after the database, as \
+             in redis://host:6379/0",
         ),
+        (
+            "redis-cluster://host:1?db=1",
+            "url = redis-cluster://host:1?db=1: takes node as parameters, not `db`",
+        ),
+        (
+            "redis-sentinel://host:1/0",
+            "url = redis-sentinel://host:1/0: must be like \
+             redis-sentinel://user:password@host:26379/0?sentinelServiceName=main&node=other:26379",
+        ),
+        ("redis+unix:///s?db=300", "url = redis+unix:///s?db=300: the database must be a number below 256, not `300`"),
     ] {
         assert_eq!(RedisCache::builder(url).build().unwrap_err().to_string(), message);
         let error = RedisCache::builder(url).connect().await.unwrap_err();
@@ -51,12 +62,17 @@ async fn bad_urls_are_one_clear_sentence() {
 #[tokio::test]
 async fn bad_settings_are_named_with_their_value_and_rule() {
     type Set = fn(CacheBuilder<u64, u64>) -> CacheBuilder<u64, u64>;
-    let cases: [(Set, &str); 7] = [
+    let cases: [(Set, &str); 12] = [
         (|b| b.ttl(Duration::ZERO), "ttl = 0ns: must be from 1 ms to 100 years"),
         (|b| b.ttl(Duration::from_micros(999)), "ttl = 999µs: must be from 1 ms to 100 years"),
         (|b| b.ttl(Duration::MAX), "ttl = 18446744073709551615.999999999s: must be from 1 ms to 100 years"),
         (|b| b.jitter(1.0), "jitter = 1: must be from 0 to below 1"),
         (|b| b.jitter(f64::NAN), "jitter = NaN: must be from 0 to below 1"),
+        (|b| b.absent_ttl(Duration::ZERO), "absent_ttl = 0ns: must be from 1 ms to 100 years"),
+        (|b| b.stale_for(Duration::from_nanos(1)), "stale_for = 1ns: must be from 1 ms to 100 years"),
+        (|b| b.lease(Duration::ZERO), "lease = 0ns: must be from 1 ms to 100 years"),
+        (|b| b.load_timeout(Duration::ZERO), "load_timeout = 0ns: must be from 1 ms to 100 years"),
+        (|b| b.refresh_ahead(-1.0), "refresh_ahead = -1: must be from 0 to 100"),
         (|b| b.max_value_bytes(0), "max_value_bytes = 0: must be from 1 to 512000000"),
         (|b| b.max_value_bytes(1 << 29), "max_value_bytes = 536870912: must be from 1 to 512000000"),
     ];
@@ -67,10 +83,13 @@ async fn bad_settings_are_named_with_their_value_and_rule() {
     assert_eq!(RedisCache::in_memory().namespace("").build().unwrap_err().setting(), "namespace");
     assert_eq!(RedisCache::in_memory().max_bytes(0).build().unwrap_err().setting(), "max_bytes");
     type Remote = fn(Builder) -> Builder;
-    let cases: [(Remote, &str); 4] = [
+    let cases: [(Remote, &str); 7] = [
         (|b| b.command_timeout(Duration::ZERO), "command_timeout"),
         (|b| b.connect_timeout(Duration::MAX), "connect_timeout"),
         (|b| b.max_queued(0), "max_queued"),
+        (|b| b.connections(0), "connections"),
+        (|b| b.connections(5000), "connections"),
+        (|b| b.breaker(u32::MAX), "breaker"),
         (|b| b.namespace(""), "namespace"),
     ];
     for (set, setting) in cases {
@@ -120,13 +139,13 @@ async fn refused_credentials_and_databases_are_told_in_the_servers_words() {
     }
     let url = format!("redis://:right@{address}/3");
     let redis = RedisCache::builder(url).connect_timeout(DEADLINE).connect().await.unwrap();
-    assert!(redis.health().await.is_ready());
+    assert!(redis.health(DEADLINE).await.is_ready());
 }
 
 #[tokio::test]
 async fn no_error_repeats_its_cause() {
     let error = RedisCache::builder("redis://127.0.0.1:1").connect().await.unwrap_err();
-    let error: LoadError<Error> = LoadError::Load(error);
+    let error: LoadError<Error> = LoadError::Load(error.into());
     let mut causes: Vec<String> = Vec::new();
     let mut next: Option<&dyn std::error::Error> = Some(&error);
     while let Some(cause) = next {
@@ -180,7 +199,7 @@ async fn numbers_carry_their_names() {
         cache.observe(&mut seen);
         for (series, value) in [
             (r#"redis_connected[("namespace", "test")]"#, 1.0),
-            (r#"redis_cache_hits[("cache", "number")]"#, 1.0),
+            (r#"redis_cache_hits[("cache", "number"), ("tier", "remote")]"#, 1.0),
             (r#"redis_cache_misses[("cache", "number")]"#, 1.0),
             (r#"redis_cache_sets[("cache", "number")]"#, 1.0),
             (r#"redis_cache_errors[("cache", "number"), ("kind", "timeout")]"#, 0.0),

@@ -1,25 +1,42 @@
-//! One load per key however many callers wait; writes win; nothing stale stays.
+//! One load per key however many callers wait, in one process or several; writes win; nothing stale stays.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_redis_cache::{Cache, RedisCache};
+use perfect21_core::ManualClock;
+use perfect21_redis_cache::{Cache, LoadError, Loaded as Brought, RedisCache};
 use perfect21_test_support::redis::Redis;
 use std::{
     future::{pending, poll_fn},
-    pin::{Pin, pin},
+    io,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 use tokio::sync::Notify;
 
 mod support;
-use support::{Loaded, connect, in_memory, numbers};
+use support::{Loaded, connect, in_memory, numbers, until};
 
-/// Polls until nothing moves without the outside: with the backend in memory, that is at once.
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
+
+/// A load that begins, and ends when told to.
+#[derive(Clone, Default)]
+struct Slow {
+    began: Arc<Notify>,
+    go: Arc<Notify>,
+}
+
+impl Slow {
+    async fn load(self, value: u64) -> Loaded {
+        self.began.notify_one();
+        self.go.notified().await;
+        Loaded::Ok(value)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,7 +48,7 @@ async fn a_thousand_callers_make_one_load() {
             .map(|_| {
                 let (cache, loads) = (cache.clone(), Arc::clone(&loads));
                 tokio::spawn(async move {
-                    let load = || async {
+                    let load = || async move {
                         tokio::task::yield_now().await;
                         Loaded::Ok(loads.fetch_add(1, Ordering::SeqCst) + 1)
                     };
@@ -48,75 +65,224 @@ async fn a_thousand_callers_make_one_load() {
     }
 }
 
-#[tokio::test]
-async fn a_leader_that_is_dropped_fails_or_panics_hands_over() {
-    let cache = numbers(&in_memory());
-    let mut dropped = Box::pin(cache.get_or_load(&7, pending::<Loaded>));
-    let go = Notify::new();
-    let mut fails = pin!(cache.get_or_load(&7, || async {
-        go.notified().await;
-        Loaded::Err("down")
-    }));
-    assert!(poll_once(dropped.as_mut()).await.is_pending());
-    assert!(poll_once(fails.as_mut()).await.is_pending());
-    drop(dropped);
-    assert!(poll_once(fails.as_mut()).await.is_pending(), "it leads");
-    let mut last = pin!(cache.get_or_load(&7, || async { Loaded::Ok(3) }));
-    assert!(poll_once(last.as_mut()).await.is_pending());
-    go.notify_one();
-    assert_eq!(fails.await.unwrap_err().to_string(), "the load failed");
-    assert_eq!(last.await.unwrap(), 3);
-    let other = cache.clone();
-    let panics = tokio::spawn(async move {
-        other.get_or_load(&8, || async { if true { panic!("the load panics") } else { Loaded::Ok(0) } }).await
+/// Two of them stand for two processes: nothing but the server is shared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_make_one_load() {
+    let server = Redis::start().unwrap();
+    let (one, other) = (numbers(&connect(&server).await), numbers(&connect(&server).await));
+    let slow = Slow::default();
+    let first = tokio::spawn({
+        let (one, slow) = (one.clone(), slow.clone());
+        async move { one.get_or_load(&7, || slow.load(1)).await.unwrap() }
     });
-    assert!(panics.await.unwrap_err().is_panic());
-    assert_eq!(cache.get_or_load(&8, || async { Loaded::Ok(4) }).await.unwrap(), 4);
-    assert_eq!(cache.stats().load_failures, 3);
+    slow.began.notified().await;
+    let second = tokio::spawn({
+        let other = other.clone();
+        async move { other.get_or_load(&7, || async { Loaded::Ok(2) }).await.unwrap() }
+    });
+    until("the other to wait", async || match other.stats().lease_waits {
+        1 => Ok(()),
+        waits => Err(format!("{waits} waits")),
+    })
+    .await;
+    slow.go.notify_one();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (1, 1));
+    assert_eq!((one.stats().loads, other.stats().loads), (1, 0));
+}
+
+/// A process that dies while it loads holds the others up no longer than its lease.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_holder_that_dies_lets_the_next_one_load() {
+    let server = Redis::start().unwrap();
+    server.command(&["SET", "{test:number:7}!lease", "of one who died", "PX", "300"]).unwrap();
+    let cache = numbers(&connect(&server).await);
+    assert_eq!(cache.get_or_load(&7, || async { Loaded::Ok(2) }).await.unwrap(), 2);
+    assert_eq!((cache.stats().loads, cache.stats().lease_waits), (1, 1));
+    assert_eq!(cache.get(&7).await.unwrap(), Some(2), "and is stored");
+}
+
+/// As long as a load runs, its lease is asked for again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_lives_as_long_as_its_load() {
+    let server = Redis::start().unwrap();
+    let redis = connect(&server).await;
+    let lease = Duration::from_millis(400);
+    let cache: Cache<u64, u64> = redis.typed("number").lease(lease).build().unwrap();
+    let slow = Slow::default();
+    let loading = tokio::spawn({
+        let (cache, slow) = (cache.clone(), slow.clone());
+        async move { cache.get_or_load(&7, || slow.load(1)).await.unwrap() }
+    });
+    slow.began.notified().await;
+    tokio::time::sleep(lease * 3).await;
+    slow.go.notify_one();
+    assert_eq!(loading.await.unwrap(), 1);
+    assert_eq!(cache.get(&7).await.unwrap(), Some(1), "stored by its own lease");
 }
 
 #[tokio::test]
-async fn a_write_during_the_load_wins() {
-    for write in ["set", "remove"] {
-        let (cache, go) = (numbers(&in_memory()), Notify::new());
-        let mut early = pin!(cache.get_or_load(&7, || async {
+async fn a_load_outlives_its_caller() {
+    let cache = numbers(&in_memory());
+    let slow = Slow::default();
+    let mut dropped = Box::pin(cache.get_or_load(&7, {
+        let slow = slow.clone();
+        || slow.load(1)
+    }));
+    assert!(poll_once(dropped.as_mut()).await.is_pending());
+    slow.began.notified().await;
+    drop(dropped);
+    let waits = cache.get_or_load(&7, || async { Loaded::Ok(2) });
+    slow.go.notify_one();
+    assert_eq!(waits.await.unwrap(), 1, "it waits for the load of who went away");
+    assert_eq!(cache.stats().loads, 1);
+}
+
+#[tokio::test]
+async fn what_a_load_fails_with_goes_to_all_who_wait() {
+    let cache = numbers(&in_memory());
+    let go = Arc::new(Notify::new());
+    let fails = || {
+        let go = Arc::clone(&go);
+        || async move {
             go.notified().await;
-            Loaded::Ok(1)
-        }));
-        assert!(poll_once(early.as_mut()).await.is_pending());
-        let after = if write == "set" {
-            cache.set(&7, &9).await.unwrap();
-            9
-        } else {
-            cache.remove(&7).await.unwrap();
-            5
-        };
-        let late = pin!(cache.get_or_load(&7, || async { Loaded::Ok(5) }));
-        let Poll::Ready(late) = poll_once(late).await else { panic!("{write}: it joined the old load") };
-        assert_eq!(late.unwrap(), after, "{write}");
-        go.notify_one();
-        assert_eq!(early.await.unwrap(), 1);
-        assert_eq!(cache.get(&7).await.unwrap(), Some(after), "{write}: the old load is not stored");
-        assert_eq!(cache.stats().overtaken, 1);
+            Err::<u64, _>(io::Error::other("down"))
+        }
+    };
+    let mut first = Box::pin(cache.get_or_load(&7, fails()));
+    assert!(poll_once(first.as_mut()).await.is_pending());
+    let mut second = Box::pin(cache.get_or_load(&7, fails()));
+    assert!(poll_once(second.as_mut()).await.is_pending());
+    let mut other = Box::pin(cache.get_or_load(&7, || async { Loaded::Ok(1) }));
+    assert!(poll_once(other.as_mut()).await.is_pending());
+    go.notify_one();
+    for error in [first.await.unwrap_err(), second.await.unwrap_err()] {
+        assert!(matches!(&error, LoadError::Load(error) if error.to_string() == "down"), "{error:?}");
     }
+    assert!(matches!(other.await.unwrap_err(), LoadError::Other(of) if of.contains("Error")));
+    assert_eq!((cache.stats().loads, cache.stats().load_failures), (1, 1));
+}
+
+#[tokio::test]
+async fn a_load_that_panics_or_takes_too_long_is_an_error() {
+    let redis = in_memory();
+    let cache: Cache<u64, u64> =
+        redis.typed("number").load_timeout(Duration::from_millis(20)).build().unwrap();
+    let panics = cache.get_or_load(&8, || async { if true { panic!("the load panics") } else { Loaded::Ok(0) } });
+    assert!(matches!(panics.await.unwrap_err(), LoadError::Ended(why) if why.contains("panic")));
+    assert!(matches!(cache.get_or_load(&8, pending::<Loaded>).await.unwrap_err(), LoadError::TimedOut(_)));
+    assert_eq!(cache.stats().load_failures, 2);
+    assert_eq!(cache.get_or_load(&8, || async { Loaded::Ok(4) }).await.unwrap(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_during_the_load_wins_in_all_processes() {
+    let server = Redis::start().unwrap();
+    for (redis, other) in [
+        (in_memory(), None),
+        (connect(&server).await, None),
+        (connect(&server).await, Some(connect(&server).await)),
+    ] {
+        let redis = &redis;
+        let writer = other.as_ref().unwrap_or(redis);
+        for write in ["set", "remove", "clear", "clear all", "tag", "late tag"] {
+            let cache: Cache<u64, u64> = redis.typed("number").tags(|key| [format!("n{key}")]).build().unwrap();
+            let writes: Cache<u64, u64> = writer.typed("number").build().unwrap();
+            writes.remove(&7).await.unwrap();
+            let slow = Slow::default();
+            let loading = tokio::spawn({
+                let (cache, slow) = (cache.clone(), slow.clone());
+                async move {
+                    let load = || async move {
+                        let value = slow.load(1).await.unwrap();
+                        Ok::<_, io::Error>(Brought::new(value).tag("late"))
+                    };
+                    cache.get_or_load(&7, load).await.unwrap()
+                }
+            });
+            slow.began.notified().await;
+            let expected = match write {
+                "set" => writes.set(&7, &9).await.map(|()| Some(9)),
+                "remove" => writes.remove(&7).await.map(|_| None),
+                "clear" => writes.clear().await.map(|()| None),
+                "clear all" => writer.clear().await.map(|()| None),
+                "tag" => writer.invalidate(["n7"]).await.map(|()| None),
+                _ => writer.invalidate(["late"]).await.map(|()| None),
+            };
+            let expected = expected.unwrap();
+            slow.go.notify_one();
+            assert_eq!(loading.await.unwrap(), 1, "{write}: who waited gets it");
+            assert_eq!(cache.get(&7).await.unwrap(), expected, "{write}: the old load does not count");
+            assert_eq!(writes.get(&7).await.unwrap(), expected, "{write}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_remembered_too() {
+    let server = Redis::start().unwrap();
+    for redis in [in_memory(), connect(&server).await] {
+        let cache = numbers(&redis);
+        let find = || async { Ok::<_, io::Error>(None) };
+        assert_eq!(cache.get_or_find(&1, find).await.unwrap(), None);
+        assert_eq!(cache.get_or_find(&1, || async { Ok::<_, io::Error>(Some(1)) }).await.unwrap(), None);
+        assert_eq!(cache.stats().loads, 1);
+        assert_eq!(cache.lookup(&1).await.unwrap(), perfect21_redis_cache::Lookup::Absent);
+        assert_eq!(cache.get_or_load(&1, || async { Loaded::Ok(3) }).await.unwrap(), 3, "a value is wanted");
+        assert_eq!(cache.get(&1).await.unwrap(), Some(3));
+    }
+}
+
+#[tokio::test]
+async fn a_value_outlives_its_time_where_a_load_fails() {
+    let clock = ManualClock::new();
+    let redis = RedisCache::in_memory().clock(Arc::new(clock.clone())).build().unwrap();
+    let second = Duration::from_secs(1);
+    let cache: Cache<u64, u64> =
+        redis.typed("n").ttl(second).jitter(0.0).stale_for(10 * second).retry_after(second).build().unwrap();
+    let fails = || async { Loaded::Err("down") };
+    cache.set(&1, &7).await.unwrap();
+    clock.advance(second);
+    assert_eq!(cache.get(&1).await.unwrap(), None, "its time is over");
+    assert_eq!(cache.get_or_load(&1, fails).await.unwrap(), 7);
+    assert_eq!(cache.get_or_load(&1, || async { Loaded::Ok(8) }).await.unwrap(), 7, "not tried again at once");
+    assert_eq!((cache.stats().loads, cache.stats().stale), (1, 2));
+    clock.advance(second);
+    assert_eq!(cache.get_or_load(&1, || async { Loaded::Ok(8) }).await.unwrap(), 8);
+    clock.advance(12 * second);
+    assert!(cache.get_or_load(&1, fails).await.is_err(), "nothing lives for ever");
+}
+
+#[tokio::test]
+async fn what_is_asked_for_often_is_loaded_before_its_time_is_over() {
+    let clock = ManualClock::new();
+    let redis = RedisCache::in_memory().clock(Arc::new(clock.clone())).build().unwrap();
+    let cache: Cache<u64, u64> =
+        redis.typed("n").ttl(Duration::from_secs(60)).jitter(0.0).refresh_ahead(100.0).build().unwrap();
+    let load = || async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Loaded::Ok(1)
+    };
+    assert_eq!(cache.get_or_load(&1, load).await.unwrap(), 1);
+    clock.advance(Duration::from_millis(59_900));
+    until("an early load", async || {
+        assert_eq!(cache.get_or_load(&1, || async { Loaded::Ok(2) }).await.unwrap() / 3, 0, "always at once");
+        match cache.get(&1).await.unwrap() {
+            Some(2) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    assert_eq!((cache.stats().misses, cache.stats().refreshes), (1, 1));
 }
 
 /// Writers raise a "database" and remove the key, readers load it: a reader that starts after a removal never sees what
 /// was before, and at the end nothing stale is left in Redis.
-async fn nothing_stale(redis: &RedisCache, rounds: u64) {
+async fn nothing_stale(handles: [&RedisCache; 2], rounds: u64) {
     let database: Arc<[AtomicU64; 4]> = Arc::default();
-    let cache = numbers(redis);
-    let read = |cache: Cache<u64, u64>, database: Arc<[AtomicU64; 4]>, key: u64| async move {
-        let load = || async {
-            let version = database[key as usize].load(Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            Loaded::Ok(version)
-        };
-        cache.get_or_load(&key, load).await.unwrap()
-    };
+    let caches = handles.map(numbers);
     let tasks: Vec<_> = (0..8_u64)
         .map(|task| {
-            let (cache, database) = (cache.clone(), Arc::clone(&database));
+            let (cache, database) = (caches[task as usize % 2].clone(), Arc::clone(&database));
             tokio::spawn(async move {
                 for round in 0..rounds {
                     let key = (round + task) % 4;
@@ -125,7 +291,13 @@ async fn nothing_stale(redis: &RedisCache, rounds: u64) {
                         version = database[key as usize].fetch_add(1, Ordering::SeqCst) + 1;
                         cache.remove(&key).await.unwrap();
                     }
-                    let seen = read(cache.clone(), Arc::clone(&database), key).await;
+                    let source = Arc::clone(&database);
+                    let load = move || async move {
+                        let version = source[key as usize].load(Ordering::SeqCst);
+                        tokio::task::yield_now().await;
+                        Loaded::Ok(version)
+                    };
+                    let seen = cache.get_or_load(&key, load).await.unwrap();
                     assert!(seen >= version, "read {seen} after the removal for {version}");
                 }
             })
@@ -135,20 +307,21 @@ async fn nothing_stale(redis: &RedisCache, rounds: u64) {
         task.await.unwrap();
     }
     for (key, version) in (0..).zip(database.iter()) {
-        let cached = cache.get(&key).await.unwrap();
+        let cached = caches[0].get(&key).await.unwrap();
         assert!(cached.is_none_or(|cached| cached == version.load(Ordering::SeqCst)), "{key}: {cached:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_stale_stays_in_memory() {
-    nothing_stale(&in_memory(), 2000).await;
+    let redis = in_memory();
+    nothing_stale([&redis, &redis], 1000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_stale_stays_in_redis() {
+async fn nothing_stale_stays_in_redis_between_two_processes() {
     let server = Redis::start().unwrap();
-    nothing_stale(&connect(&server).await, 300).await;
+    nothing_stale([&connect(&server).await, &connect(&server).await], 200).await;
 }
 
 /// A set whose caller goes away halfway is done all the same, in order with the writes after it.
@@ -156,6 +329,7 @@ async fn nothing_stale_stays_in_redis() {
 async fn writes_of_a_key_stay_in_order_when_their_callers_go_away() {
     let server = Redis::start().unwrap();
     let cache = numbers(&connect(&server).await);
+    cache.set(&1, &0).await.unwrap();
     for round in 0..300 {
         let mut abandoned = Box::pin(cache.set(&1, &round));
         let _ = poll_once(abandoned.as_mut()).await;

@@ -81,6 +81,16 @@ impl<K: Hash + Eq, T> Flight<K, T> {
         drop(forgotten);
     }
 
+    /// Whether a call of `key` is under way that can be joined.
+    #[must_use]
+    pub fn is_led<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.calls.lock().contains_key(key)
+    }
+
     /// Calls under way that can be joined.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,0 +1,170 @@
+use super::{
+    check_namespace,
+    url::{parse, without_credentials},
+};
+use crate::{
+    Error, RedisCache,
+    backend::remote::Remote,
+    transport::{
+        breaker::{self, Breaker},
+        fred::{Fred, Settings},
+    },
+};
+use perfect21_core::{ConfigError, SystemClock};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Settings of a [`RedisCache`] over servers; made by [`RedisCache::builder`].
+///
+/// | URL | |
+/// |---|---|
+/// | `redis://user:password@host:6379/0` | one server; user, password, port and database may be left out |
+/// | `redis-cluster://host:6379?node=other:6379` | a cluster, found by one of its nodes |
+/// | `redis-sentinel://host:26379/0?sentinelServiceName=main&node=other:26379` | whoever is the main server now, found by sentinels |
+/// | `redis+unix:///run/redis.sock?db=0` | a Unix socket |
+/// | `rediss://…`, `rediss-cluster://…`, `rediss-sentinel://…` | the same over TLS (feature `tls`) with the system's certificates |
+#[must_use = "a builder does nothing until .connect() or .build()"]
+pub struct Builder {
+    url: String,
+    namespace: String,
+    connections: usize,
+    command_timeout: Duration,
+    connect_timeout: Duration,
+    retry_reads: bool,
+    max_queued: usize,
+    breaker: u32,
+}
+
+impl Builder {
+    pub(crate) fn new(url: String) -> Self {
+        Self {
+            url,
+            namespace: "cache".to_owned(),
+            connections: 1,
+            command_timeout: Duration::from_millis(250),
+            connect_timeout: Duration::from_secs(1),
+            retry_reads: true,
+            max_queued: 4096,
+            breaker: 10,
+        }
+    }
+
+    /// What all keys begin with. Default: `cache`.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// How many connections there are to each server. Commands of one key all go over one of them. Default: 1, which is the
+    /// fastest: what many tasks ask for at once goes out together.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// How long a call may take, a load excepted. Default: 250 ms.
+    pub fn command_timeout(mut self, command_timeout: Duration) -> Self {
+        self.command_timeout = command_timeout;
+        self
+    }
+
+    /// How long an attempt to connect may take. Default: 1 s.
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
+    }
+
+    /// Whether a read is sent once more where half of its time brought no answer; a write never is. Default: it is.
+    pub fn retry_reads(mut self, retry_reads: bool) -> Self {
+        self.retry_reads = retry_reads;
+        self
+    }
+
+    /// The most commands that wait to be written; one more is refused. Default: 4096.
+    pub fn max_queued(mut self, max_queued: usize) -> Self {
+        self.max_queued = max_queued;
+        self
+    }
+
+    /// After how many calls in a row without an answer all fail at once, until the server gives a sign of life again;
+    /// 0 is never. Default: 10.
+    pub fn breaker(mut self, failures: u32) -> Self {
+        self.breaker = failures;
+        self
+    }
+
+    /// Connects, and fails if that is not possible now.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), and [`Unavailable`], [`Timeout`] or [`Server`] (which refused the credentials or the
+    /// database) if there is no connection.
+    ///
+    /// # Cancel safety
+    /// Dropped, it gives the attempt up.
+    ///
+    /// [`Unavailable`]: crate::ErrorKind::Unavailable
+    /// [`Timeout`]: crate::ErrorKind::Timeout
+    /// [`Server`]: crate::ErrorKind::Server
+    pub async fn connect(self) -> Result<RedisCache, Error> {
+        let settings = self.settings()?;
+        Ok(self.over(Fred::connect(settings).await?))
+    }
+
+    /// Connects in the background, so that a service starts while its cache is down: until there is a connection,
+    /// calls fail at once.
+    ///
+    /// # Errors
+    /// If the URL is none, the namespace is empty, a time-out or bound is zero, or there is no tokio runtime.
+    pub fn build(self) -> Result<RedisCache, ConfigError> {
+        let settings = self.settings()?;
+        Ok(self.over(Fred::start(settings)?))
+    }
+
+    fn over(&self, fred: Fred) -> RedisCache {
+        let remote = Remote::new(Breaker::new(fred, self.breaker));
+        RedisCache::over(remote, &self.namespace, Arc::new(SystemClock))
+    }
+
+    fn settings(&self) -> Result<Settings, ConfigError> {
+        check_namespace(&self.namespace)?;
+        let limits = [("command_timeout", self.command_timeout), ("connect_timeout", self.connect_timeout)];
+        for (setting, limit) in limits {
+            if limit < Duration::from_millis(1) || limit > Duration::from_secs(3600) {
+                let rule = "must be from 1 ms to 1 hour";
+                return Err(ConfigError::new(setting, format_args!("{limit:?}"), rule));
+            }
+        }
+        if self.max_queued == 0 {
+            return Err(ConfigError::new("max_queued", 0, "must be at least 1"));
+        }
+        if self.connections == 0 || self.connections > 1024 {
+            return Err(ConfigError::new("connections", self.connections, "must be from 1 to 1024"));
+        }
+        breaker::check(self.breaker)?;
+        let config = parse(&self.url)?;
+        let hosts: Vec<_> = config.server.hosts().iter().map(ToString::to_string).collect();
+        Ok(Settings {
+            config,
+            server: hosts.join(", ").into(),
+            connections: self.connections,
+            command_timeout: self.command_timeout,
+            connect_timeout: self.connect_timeout,
+            retry_reads: self.retry_reads,
+            max_queued: self.max_queued,
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("url", &without_credentials(&self.url))
+            .field("namespace", &self.namespace)
+            .field("connections", &self.connections)
+            .field("command_timeout", &self.command_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("retry_reads", &self.retry_reads)
+            .field("max_queued", &self.max_queued)
+            .field("breaker", &self.breaker)
+            .finish()
+    }
+}

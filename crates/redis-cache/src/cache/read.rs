@@ -1,0 +1,114 @@
+use super::{Cache, Hit, Shared};
+use crate::{
+    Error, ErrorPolicy, Key,
+    backend::{FullKey, Left},
+};
+use std::time::Duration;
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "there is nothing else to know")]
+pub enum Lookup<V> {
+    /// Its value.
+    Found(V),
+    /// That there is none: an entry says so.
+    Absent,
+    /// Nothing.
+    Missing,
+}
+
+impl<V> Lookup<V> {
+    /// The value, if there is one.
+    pub fn found(self) -> Option<V> {
+        match self {
+            Self::Found(value) => Some(value),
+            Self::Absent | Self::Missing => None,
+        }
+    }
+}
+
+impl<K: Key + ?Sized, V: 'static> Cache<K, V> {
+    /// The value under `key`, if there is a fresh one.
+    ///
+    /// # Errors
+    /// Under [`ErrorPolicy::Strict`], what kept the server from answering; else that is a miss. Bytes that are no value
+    /// of this cache are always a miss, counted in [`Stats::rejected`](crate::Stats::rejected).
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn get(&self, key: &K) -> Result<Option<V>, Error> {
+        Ok(self.lookup(key).await?.found())
+    }
+
+    /// As [`get`](Self::get), and tells what is known to be absent from what is not known.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn lookup(&self, key: &K) -> Result<Lookup<V>, Error> {
+        let key = self.shared.full_key(key)?;
+        let found = self.shared.find(&key).await;
+        self.shared.judge(found)
+    }
+
+    /// Whether there is an entry under `key`, be it that there is nothing; it is not read, so it may be one that no longer
+    /// counts or is not of this cache.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), where a failure counts as no.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn exists(&self, key: &K) -> Result<bool, Error> {
+        Ok(self.left(&self.shared.full_key(key)?).await?.is_some())
+    }
+
+    /// How long the entry under `key` has to live yet, its time beyond the TTL included; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), where a failure counts as none.
+    ///
+    /// # Cancel safety
+    /// May be dropped at any time.
+    pub async fn ttl(&self, key: &K) -> Result<Option<Duration>, Error> {
+        Ok(self.left(&self.shared.full_key(key)?).await?.map(|left| match left {
+            Left::For(left) => left,
+            Left::Ever => Duration::MAX,
+        }))
+    }
+
+    async fn left(&self, key: &FullKey) -> Result<Option<Left>, Error> {
+        let left = self.shared.counted(self.shared.core.backend.ttl(key).await);
+        match self.shared.settings.on_error {
+            ErrorPolicy::Strict => left,
+            _ => Ok(left.unwrap_or_default()),
+        }
+    }
+}
+
+impl<V: 'static> Shared<V> {
+    /// What a lookup tells its caller, counted.
+    pub(crate) fn judge(&self, found: Result<Option<Hit<V>>, Error>) -> Result<Lookup<V>, Error> {
+        let hit = match found {
+            Err(error) if self.settings.on_error == ErrorPolicy::Strict => return Err(error),
+            Err(_) | Ok(None) => None,
+            Ok(Some(hit)) => Some(hit).filter(|hit| hit.fresh_for_ms(self.now_ms()) > 0),
+        };
+        Ok(match hit.map(|hit| hit.value) {
+            None => {
+                self.counters.misses.increment();
+                Lookup::Missing
+            }
+            Some(None) => {
+                self.counters.absent.increment();
+                Lookup::Absent
+            }
+            Some(Some(value)) => {
+                self.counters.hits.increment();
+                Lookup::Found(value)
+            }
+        })
+    }
+}
