@@ -33,12 +33,18 @@ pub(crate) async fn ask(core: &Core, deadline: Duration) -> Health {
         Err(Error::new(ErrorKind::Timeout, format!("redis did not answer a ping within {deadline:?}")))
     });
     match answered {
+        Ok(()) if core.near.as_ref().is_some_and(|near| !near.is_open()) => Health::Degraded {
+            why: "the connections that hear of changes are not there: every lookup asks the server".to_owned(),
+        },
         Ok(()) => Health::Ready { round_trip: asked.elapsed() },
         Err(error) => Health::Down(error),
     }
 }
 
 pub(crate) async fn close(core: &Core, deadline: Duration) -> bool {
+    if let Some(near) = &core.near {
+        near.close().await;
+    }
     within(deadline, core.backend.close()).await.is_some()
 }
 

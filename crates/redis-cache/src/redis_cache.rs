@@ -2,10 +2,11 @@
 use crate::Builder;
 use crate::{
     CacheBuilder, Error, Json, Key, MemoryBuilder,
-    backend::Backend,
+    backend::{Backend, FullKey},
     codec::Codec,
     health::{self, Health},
     key::escape,
+    near::NearTier,
     version::{self, Names},
 };
 use perfect21_core::Clock;
@@ -24,6 +25,16 @@ pub(crate) struct Core {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) names: Names,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) near: Option<NearTier>,
+}
+
+impl Core {
+    /// This process changes keys, or has: what it holds of them is void.
+    pub(crate) fn wrote(&self, keys: &[FullKey]) {
+        if let Some(near) = &self.near {
+            near.store.wrote(keys);
+        }
+    }
 }
 
 impl RedisCache {
@@ -38,10 +49,16 @@ impl RedisCache {
         MemoryBuilder::new()
     }
 
-    pub(crate) fn over(backend: impl Backend + 'static, namespace: &str, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn over(
+        backend: impl Backend + 'static,
+        namespace: &str,
+        clock: Arc<dyn Clock>,
+        near: Option<NearTier>,
+    ) -> Self {
         let mut escaped = String::new();
         escape(namespace, &mut escaped);
-        Self { core: Arc::new(Core { backend: Arc::new(backend), names: Names::new(escaped), clock }) }
+        let names = Names::new(escaped);
+        Self { core: Arc::new(Core { backend: Arc::new(backend), names, clock, near }) }
     }
 
     /// Starts a cache of values `V` under keys `K`, which it writes as JSON unless told otherwise. Its entries are those of

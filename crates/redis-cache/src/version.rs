@@ -7,8 +7,9 @@
 
 use crate::{
     Error,
-    backend::{Backend, FullKey},
+    backend::{Found, FullKey},
     key::escape,
+    near::NearTier,
     redis_cache::Core,
 };
 use std::{sync::Arc, time::Duration};
@@ -53,27 +54,92 @@ pub(crate) fn scope(namespace: u64, cache: u64) -> Option<u64> {
 /// The tags of an entry and their versions.
 pub(crate) type Stamped = Vec<(Arc<str>, u64)>;
 
-/// Makes versions, all of them or none.
-pub(crate) async fn make(
-    backend: &dyn Backend,
-    keys: Vec<FullKey>,
-    ttl: Option<Duration>,
-) -> Result<Vec<u64>, Error> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    backend.make_versions(keys, ttl).await.into_iter().collect()
+/// The versions, where this process knows all of them for sure and none is missing.
+pub(crate) fn known(core: &Core, keys: &[FullKey]) -> Option<Vec<u64>> {
+    let store = &core.near.as_ref()?.store;
+    keys.iter().map(|key| store.version(key).filter(|version| *version > 0)).collect()
 }
 
-/// Reads versions, all of them or none.
-pub(crate) async fn read(backend: &dyn Backend, keys: &[FullKey]) -> Result<Vec<u64>, Error> {
+/// Makes versions, all of them or none. Those that have no end may be known already.
+pub(crate) async fn make(core: &Core, keys: Vec<FullKey>, ttl: Option<Duration>) -> Result<Vec<u64>, Error> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    backend.versions(keys).await.into_iter().collect()
+    if ttl.is_none() && core.near.is_some() {
+        let versions = read(core, &keys).await?;
+        if versions.iter().all(|version| *version > 0) {
+            return Ok(versions);
+        }
+    }
+    let made = core.backend.make_versions(keys.clone(), ttl).await.into_iter().collect();
+    // What was known of them may be that there are none.
+    core.wrote(&keys);
+    made
+}
+
+/// Reads versions, all of them or none; what is read is known until it changes.
+pub(crate) async fn read(core: &Core, keys: &[FullKey]) -> Result<Vec<u64>, Error> {
+    if let Some(near) = core.near.as_ref().filter(|near| near.is_open()) {
+        let mut versions: Vec<_> = keys.iter().map(|key| near.store.version(key)).collect();
+        let unknown: Vec<_> =
+            keys.iter().zip(&versions).filter(|(_, known)| known.is_none()).map(|(key, _)| key.clone()).collect();
+        if unknown.is_empty() || read_near(near, &unknown, &mut versions).await.is_some() {
+            return Ok(versions.into_iter().flatten().collect());
+        }
+    }
+    match keys {
+        [] => Ok(Vec::new()),
+        keys => core.backend.versions(keys).await.into_iter().collect(),
+    }
+}
+
+/// Fills in those that are unknown; `None` if one of them cannot be read so that it stays right.
+async fn read_near(near: &NearTier, unknown: &[FullKey], versions: &mut [Option<u64>]) -> Option<()> {
+    let (found, tickets) = near.read_many(unknown).await?;
+    let gaps = versions.iter_mut().filter(|version| version.is_none());
+    for ((found, ticket), gap) in found.into_iter().zip(&tickets).zip(gaps) {
+        let number = number(&found.ok()?);
+        ticket.keep_version(number);
+        *gap = Some(number);
+    }
+    Some(())
+}
+
+/// The version that stands under a key; 0 for none, and for what is no version.
+pub(crate) fn number(found: &Found) -> u64 {
+    match found {
+        Found::Value(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0),
+        Found::Nothing | Found::Other => 0,
+    }
 }
 
 /// Makes others of versions, all of them where that is possible; the first error of those that are not.
 pub(crate) async fn bump(core: &Core, keys: Vec<FullKey>) -> Result<(), Error> {
-    core.backend.bump(keys).await.into_iter().collect()
+    let wrote = Wrote::of(core, keys.clone());
+    let done = core.backend.bump(keys).await.into_iter().collect();
+    drop(wrote);
+    done
+}
+
+/// Keys that this process writes: what it holds of them is void before and after.
+pub(crate) struct Wrote<'a> {
+    core: &'a Core,
+    keys: Vec<FullKey>,
+}
+
+impl<'a> Wrote<'a> {
+    pub(crate) fn of(core: &'a Core, keys: Vec<FullKey>) -> Self {
+        core.wrote(&keys);
+        Self { core, keys }
+    }
+
+    pub(crate) fn keys(&self) -> &[FullKey] {
+        &self.keys
+    }
+}
+
+impl Drop for Wrote<'_> {
+    fn drop(&mut self) {
+        self.core.wrote(&self.keys);
+    }
 }

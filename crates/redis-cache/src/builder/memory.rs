@@ -69,6 +69,6 @@ impl MemoryBuilder {
             .hasher(std::hash::RandomState::new())
             .build()?;
         let memory = Memory::new(entries, Arc::clone(&self.clock));
-        Ok(RedisCache::over(memory, &self.namespace, self.clock))
+        Ok(RedisCache::over(memory, &self.namespace, self.clock, None))
     }
 }

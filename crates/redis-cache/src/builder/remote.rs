@@ -3,11 +3,13 @@ use super::{
     url::{parse, without_credentials},
 };
 use crate::{
-    Error, RedisCache,
+    Error, Near, RedisCache,
     backend::remote::Remote,
+    near::{NearTier, Store},
     transport::{
         breaker::{self, Breaker},
         fred::{Fred, Settings},
+        lane::{self, Lane},
     },
 };
 use perfect21_core::{ConfigError, SystemClock};
@@ -32,6 +34,9 @@ pub struct Builder {
     retry_reads: bool,
     max_queued: usize,
     breaker: u32,
+    tracking: bool,
+    ping: Duration,
+    near: Option<Near>,
 }
 
 impl Builder {
@@ -45,6 +50,9 @@ impl Builder {
             retry_reads: true,
             max_queued: 4096,
             breaker: 10,
+            tracking: true,
+            ping: Duration::from_secs(1),
+            near: None,
         }
     }
 
@@ -92,6 +100,27 @@ impl Builder {
         self
     }
 
+    /// Holds entries in this process too, and keeps them what the server has. Default: none are held.
+    pub fn near(mut self, near: Near) -> Self {
+        self.near = Some(near);
+        self
+    }
+
+    /// Whether a second connection hears of changes, for what this process holds: the versions of caches and tags, which are
+    /// read along with every entry otherwise, and the entries of a [near cache](Self::near). Needs a server that knows
+    /// `CLIENT TRACKING`, which Redis has since 6.0; with one that does not, all works as without. Default: it does.
+    pub fn tracking(mut self, tracking: bool) -> Self {
+        self.tracking = tracking;
+        self
+    }
+
+    /// How often that connection is asked for a sign of life. A change that it did not tell of, because it was lost without a
+    /// word, can be answered over at most for so long and a `command_timeout`. Default: 1 s.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.ping = interval;
+        self
+    }
+
     /// Connects, and fails if that is not possible now.
     ///
     /// # Errors
@@ -106,7 +135,8 @@ impl Builder {
     /// [`Server`]: crate::ErrorKind::Server
     pub async fn connect(self) -> Result<RedisCache, Error> {
         let settings = self.settings()?;
-        Ok(self.over(Fred::connect(settings).await?))
+        let store = self.store()?;
+        Ok(self.over(Fred::connect(settings).await?, store))
     }
 
     /// Connects in the background, so that a service starts while its cache is down: until there is a connection,
@@ -116,17 +146,47 @@ impl Builder {
     /// If the URL is none, the namespace is empty, a time-out or bound is zero, or there is no tokio runtime.
     pub fn build(self) -> Result<RedisCache, ConfigError> {
         let settings = self.settings()?;
-        Ok(self.over(Fred::start(settings)?))
+        let store = self.store()?;
+        Ok(self.over(Fred::start(settings)?, store))
     }
 
-    fn over(&self, fred: Fred) -> RedisCache {
+    fn store(&self) -> Result<Option<Arc<Store>>, ConfigError> {
+        if !self.tracking {
+            return match &self.near {
+                Some(_) => Err(ConfigError::new("tracking", false, "must be true for a near cache")),
+                None => Ok(None),
+            };
+        }
+        let near = self.near.clone().unwrap_or_default();
+        near.check()?;
+        let store = Store::new(&self.namespace, near.settings, self.near.is_some(), Arc::new(SystemClock))?;
+        Ok(Some(Arc::new(store)))
+    }
+
+    fn over(&self, fred: Fred, store: Option<Arc<Store>>) -> RedisCache {
+        let fred = Arc::new(fred);
+        let near = store.map(|store| {
+            let settings = lane::Settings {
+                command_timeout: self.command_timeout,
+                connect_timeout: self.connect_timeout,
+                max_queued: self.max_queued,
+                ping: self.ping,
+            };
+            let (topology, listener) = (Arc::clone(&fred), Arc::clone(&store));
+            let lane = Lane::start(settings, fred.login(), topology, listener);
+            NearTier::new(store, Remote::new(lane))
+        });
         let remote = Remote::new(Breaker::new(fred, self.breaker));
-        RedisCache::over(remote, &self.namespace, Arc::new(SystemClock))
+        RedisCache::over(remote, &self.namespace, Arc::new(SystemClock), near)
     }
 
     fn settings(&self) -> Result<Settings, ConfigError> {
         check_namespace(&self.namespace)?;
-        let limits = [("command_timeout", self.command_timeout), ("connect_timeout", self.connect_timeout)];
+        let limits = [
+            ("command_timeout", self.command_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("ping_interval", self.ping),
+        ];
         for (setting, limit) in limits {
             if limit < Duration::from_millis(1) || limit > Duration::from_secs(3600) {
                 let rule = "must be from 1 ms to 1 hour";
@@ -165,6 +225,9 @@ impl fmt::Debug for Builder {
             .field("retry_reads", &self.retry_reads)
             .field("max_queued", &self.max_queued)
             .field("breaker", &self.breaker)
+            .field("tracking", &self.tracking)
+            .field("ping_interval", &self.ping)
+            .field("near", &self.near)
             .finish()
     }
 }

@@ -2,13 +2,14 @@
 
 use super::Shared;
 use crate::{
-    Error,
+    Error, ErrorPolicy,
     backend::{Found, FullKey},
     entry::{Entry, Rejected, decode},
+    near::{NearTier, Store, Ticket, Trust},
     stats::timed,
     version,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// An entry that counts.
 #[derive(Debug, Clone)]
@@ -18,6 +19,15 @@ pub(crate) struct Hit<V> {
     pub(crate) written_ms: u64,
     pub(crate) fresh_ms: u64,
     pub(crate) load_us: u32,
+    /// Whether this process held it.
+    pub(crate) near: bool,
+}
+
+/// What is held of an entry: with what it depends on, to be looked at again.
+struct NearEntry<V> {
+    hit: Hit<V>,
+    scope: u64,
+    tags: Box<[(Arc<str>, u64)]>,
 }
 
 impl<V> Hit<V> {
@@ -27,38 +37,124 @@ impl<V> Hit<V> {
     }
 }
 
-impl<V: 'static> Shared<V> {
+fn scope_of(versions: &[u64]) -> Option<u64> {
+    match *versions {
+        [namespace, cache] => version::scope(namespace, cache),
+        _ => None,
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// The entry under a key, if it counts; perhaps not fresh any more.
     pub(crate) async fn find(&self, key: &FullKey) -> Result<Option<Hit<V>>, Error> {
+        if let Some(near) = self.near() {
+            if let Some(hit) = self.held(near, key).await {
+                // A task that asks in a loop and is always answered here must let others run, who may have the news.
+                tokio::task::coop::consume_budget().await;
+                return Ok(Some(hit));
+            }
+            let generation = near.store.generation();
+            if let Some((Ok(found), ticket)) = timed(&self.counters.latencies.get, near.read(key)).await {
+                return self.kept(found, &ticket, generation).await;
+            }
+        }
+        self.find_remote(key).await
+    }
+
+    /// The near cache, where this cache uses it.
+    fn near(&self) -> Option<&NearTier> {
+        let near = self.core.near.as_ref()?;
+        (self.settings.near && near.store.holds_values()).then_some(near)
+    }
+
+    /// What this process had last under a key, for when the server does not answer; within its whole time only.
+    pub(crate) fn last_held(&self, key: &FullKey) -> Option<Hit<V>> {
+        if self.settings.on_error != ErrorPolicy::StaleOnError {
+            return None;
+        }
+        let held = self.near()?.store.last(key)?;
+        let entry: &NearEntry<V> = held.value.downcast_ref()?;
+        let age = self.now_ms().saturating_sub(entry.hit.written_ms);
+        let stale_ms = u64::try_from(self.settings.stale_for.as_millis()).unwrap_or(u64::MAX);
+        (age < entry.hit.fresh_ms.saturating_add(stale_ms)).then(|| entry.hit.clone())
+    }
+
+    async fn held(&self, near: &NearTier, key: &FullKey) -> Option<Hit<V>> {
+        let (held, trust) = near.store.value(key)?;
+        let entry: &NearEntry<V> = held.value.downcast_ref()?;
+        let counts = match trust {
+            Trust::Whole => true,
+            Trust::None => false,
+            Trust::Lost => {
+                self.counters.stale.increment();
+                true
+            }
+            Trust::Versions => {
+                let generation = near.store.generation();
+                let counts = self.counts(entry.scope, &entry.tags).await.unwrap_or(false);
+                if counts {
+                    Store::confirm(&held, generation);
+                }
+                counts
+            }
+        };
+        counts.then(|| entry.hit.clone())
+    }
+
+    /// Keeps what was read, if it counts.
+    async fn kept(
+        &self,
+        found: Found,
+        ticket: &Ticket<'_>,
+        generation: u64,
+    ) -> Result<Option<Hit<V>>, Error> {
+        let bytes = if let Found::Value(bytes) = &found { bytes.len() } else { 0 };
+        let Some(entry) = self.decoded(found) else { return Ok(None) };
+        if !self.counts(entry.scope, &entry.tags).await? {
+            self.counters.outdated.increment();
+            return Ok(None);
+        }
+        let Entry { value, scope, written_ms, fresh_ms, load_us, tags } = entry;
+        let mut hit = Hit { value, written_ms, fresh_ms, load_us, near: true };
+        let fresh_for = Duration::from_millis(hit.fresh_for_ms(self.now_ms()));
+        ticket.keep_value(NearEntry { hit: hit.clone(), scope, tags }, bytes, generation, fresh_for);
+        hit.near = false;
+        Ok(Some(hit))
+    }
+
+    /// Whether a scope and tags are what they were.
+    async fn counts(&self, scope: u64, tags: &[(Arc<str>, u64)]) -> Result<bool, Error> {
+        let tag_keys = tags.iter().map(|(tag, _)| self.core.names.tag(tag));
+        let keys: Vec<_> = self.scope.iter().cloned().chain(tag_keys).collect();
+        let versions = self.counted(version::read(&self.core, &keys).await)?;
+        let (now, tags_now) = versions.split_at(self.scope.len().min(versions.len()));
+        let [namespace, cache] = *now else { return Ok(false) };
+        Ok(version::scope(namespace, cache) == Some(scope) && tags.iter().map(|(_, then)| then).eq(tags_now))
+    }
+
+    async fn find_remote(&self, key: &FullKey) -> Result<Option<Hit<V>>, Error> {
+        let backend = &*self.core.backend;
+        if let Some(versions) = version::known(&self.core, &self.scope) {
+            let found = self.counted(timed(&self.counters.latencies.get, backend.get(key)).await)?;
+            let Some(entry) = self.decoded(found) else { return Ok(None) };
+            // Looked up before the entry was: what changes in between came after this call began.
+            return self.current(entry, scope_of(&versions)).await;
+        }
         let [namespace, cache] = &self.scope;
         let keys = [FullKey::clone(key), FullKey::clone(namespace), FullKey::clone(cache)];
-        let backend = &*self.core.backend;
         let mut found = timed(&self.counters.latencies.get, backend.get_many(&keys)).await.into_iter();
         let entry = self.counted(found.next().unwrap_or(Ok(Found::Nothing)))?;
         let Some(entry) = self.decoded(entry) else { return Ok(None) };
-        let mut versions = found.map(|version| version.map(|version| self.version_in(&version)));
-        let scope = version::scope(
-            self.counted(versions.next().unwrap_or(Ok(0)))?,
-            self.counted(versions.next().unwrap_or(Ok(0)))?,
-        );
-        self.current(entry, scope).await
+        let versions: Result<Vec<_>, _> = found.map(|found| Ok(version::number(&found?))).collect();
+        self.current(entry, scope_of(&self.counted(versions)?)).await
     }
 
     /// What was found, if it counts and is fresh.
     pub(crate) async fn fresh_of(&self, found: Found) -> Result<Option<Hit<V>>, Error> {
         let Some(entry) = self.decoded(found) else { return Ok(None) };
-        let [namespace, cache] = self.counted(version::read(&*self.core.backend, &self.scope).await)?[..] else {
-            return Ok(None);
-        };
-        let hit = self.current(entry, version::scope(namespace, cache)).await?;
+        let versions = self.counted(version::read(&self.core, &self.scope).await)?;
+        let hit = self.current(entry, scope_of(&versions)).await?;
         Ok(hit.filter(|hit| hit.fresh_for_ms(self.now_ms()) > 0))
-    }
-
-    fn version_in(&self, found: &Found) -> u64 {
-        match found {
-            Found::Value(text) => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0),
-            _ => 0,
-        }
     }
 
     /// The entry, if its scope and all its tags are as they were.
@@ -69,14 +165,14 @@ impl<V: 'static> Shared<V> {
         }
         if !entry.tags.is_empty() {
             let keys: Vec<_> = entry.tags.iter().map(|(tag, _)| self.core.names.tag(tag)).collect();
-            let now = self.counted(version::read(&*self.core.backend, &keys).await)?;
+            let now = self.counted(version::read(&self.core, &keys).await)?;
             if !entry.tags.iter().zip(now).all(|((_, then), now)| *then == now) {
                 self.counters.outdated.increment();
                 return Ok(None);
             }
         }
         let Entry { value, written_ms, fresh_ms, load_us, .. } = entry;
-        Ok(Some(Hit { value, written_ms, fresh_ms, load_us }))
+        Ok(Some(Hit { value, written_ms, fresh_ms, load_us, near: false }))
     }
 
     pub(crate) fn decoded(&self, found: Found) -> Option<Entry<V>> {
@@ -96,11 +192,8 @@ impl<V: 'static> Shared<V> {
         let all: Vec<_> = keys.iter().chain(&self.scope).cloned().collect();
         let mut found = timed(&self.counters.latencies.many, self.core.backend.get_many(&all)).await;
         let scope: Result<Vec<u64>, Error> =
-            found.drain(keys.len()..).map(|version| Ok(self.version_in(&version?))).collect();
-        let scope = scope.map(|scope| match scope[..] {
-            [namespace, cache] => version::scope(namespace, cache),
-            _ => None,
-        });
+            found.drain(keys.len()..).map(|found| Ok(version::number(&found?))).collect();
+        let scope = scope.map(|scope| scope_of(&scope));
         let entries: Vec<_> =
             found.into_iter().map(|found| Ok(self.decoded(self.counted(found)?))).collect();
         let tags = self.versions_of(&entries).await;
@@ -119,7 +212,7 @@ impl<V: 'static> Shared<V> {
                 return Ok(None);
             }
             let Entry { value, written_ms, fresh_ms, load_us, .. } = entry;
-            Ok(Some(Hit { value, written_ms, fresh_ms, load_us }))
+            Ok(Some(Hit { value, written_ms, fresh_ms, load_us, near: false }))
         };
         entries.into_iter().map(judge).collect()
     }
@@ -135,7 +228,7 @@ impl<V: 'static> Shared<V> {
         tags.sort_unstable();
         tags.dedup();
         let keys: Vec<_> = tags.iter().map(|tag| self.core.names.tag(tag)).collect();
-        let versions = self.counted(version::read(&*self.core.backend, &keys).await)?;
+        let versions = self.counted(version::read(&self.core, &keys).await)?;
         Ok(tags.into_iter().zip(versions).collect())
     }
 }

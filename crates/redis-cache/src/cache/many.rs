@@ -1,7 +1,7 @@
 use super::{Cache, Terms};
-use crate::{Error, Key, backend::Put};
+use crate::{Error, ErrorPolicy, Key, backend::Put};
 
-impl<K: Key, V: 'static> Cache<K, V> {
+impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// The values under these keys, in their order: one command for all keys of a slot, at most 500 and 1 MiB of keys each.
     ///
     /// # Errors
@@ -15,11 +15,12 @@ impl<K: Key, V: 'static> Cache<K, V> {
         let good: Vec<_> = full_keys.iter().filter_map(|key| key.clone().ok()).collect();
         let mut found = shared.find_many(&good).await.into_iter();
         let answer = |key: Result<_, Error>| {
-            let found = match key {
-                Ok(_) => found.next().unwrap_or(Ok(None)),
-                Err(error) => Err(error),
+            let key = match key {
+                Ok(key) => key,
+                Err(error) if shared.settings.on_error == ErrorPolicy::Strict => return Err(error),
+                Err(_) => return Ok(None),
             };
-            Ok(shared.judge(found)?.found())
+            Ok(shared.judge(&key, found.next().unwrap_or(Ok(None)))?.found())
         };
         full_keys.into_iter().map(answer).collect()
     }

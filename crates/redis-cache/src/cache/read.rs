@@ -27,7 +27,7 @@ impl<V> Lookup<V> {
     }
 }
 
-impl<K: Key + ?Sized, V: 'static> Cache<K, V> {
+impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// The value under `key`, if there is a fresh one.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl<K: Key + ?Sized, V: 'static> Cache<K, V> {
     pub async fn lookup(&self, key: &K) -> Result<Lookup<V>, Error> {
         let key = self.shared.full_key(key)?;
         let found = self.shared.find(&key).await;
-        self.shared.judge(found)
+        self.shared.judge(&key, found)
     }
 
     /// Whether there is an entry under `key`, be it that there is nothing; it is not read, so it may be one that no longer
@@ -88,14 +88,20 @@ impl<K: Key + ?Sized, V: 'static> Cache<K, V> {
     }
 }
 
-impl<V: 'static> Shared<V> {
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// What a lookup tells its caller, counted.
-    pub(crate) fn judge(&self, found: Result<Option<Hit<V>>, Error>) -> Result<Lookup<V>, Error> {
+    pub(crate) fn judge(
+        &self,
+        key: &FullKey,
+        found: Result<Option<Hit<V>>, Error>,
+    ) -> Result<Lookup<V>, Error> {
         let hit = match found {
             Err(error) if self.settings.on_error == ErrorPolicy::Strict => return Err(error),
-            Err(_) | Ok(None) => None,
+            Err(_) => self.last_held(key).inspect(|_| self.counters.stale.increment()),
+            Ok(None) => None,
             Ok(Some(hit)) => Some(hit).filter(|hit| hit.fresh_for_ms(self.now_ms()) > 0),
         };
+        let near = hit.as_ref().is_some_and(|hit| hit.near);
         Ok(match hit.map(|hit| hit.value) {
             None => {
                 self.counters.misses.increment();
@@ -106,7 +112,8 @@ impl<V: 'static> Shared<V> {
                 Lookup::Absent
             }
             Some(Some(value)) => {
-                self.counters.hits.increment();
+                let counter = if near { &self.counters.near_hits } else { &self.counters.hits };
+                counter.increment();
                 Lookup::Found(value)
             }
         })

@@ -4,7 +4,7 @@ use crate::{
     backend::{FullKey, Put},
     entry::{Stamp, encode},
     stats::timed,
-    version::{self, Stamped},
+    version::{self, Stamped, Wrote},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ pub(crate) struct Basis {
 const MAX_TAGS: usize = 64;
 const MAX_TAG_BYTES: usize = 255;
 
-impl<K: Key + ?Sized, V: 'static> Cache<K, V> {
+impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// Puts `value` under `key` for the cache's TTL.
     ///
     /// It wins over loads of the key that are under way, in this and other processes.
@@ -96,7 +96,7 @@ impl<K: Key + ?Sized, V: 'static> Cache<K, V> {
     }
 }
 
-impl<V: 'static> Shared<V> {
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// How long a value is fresh: by its own terms or those of the cache, less a random share.
     pub(crate) fn fresh(&self, ttl: Option<Duration>, absent: bool) -> Result<Duration, Error> {
         if let Some(ttl) = ttl {
@@ -130,10 +130,10 @@ impl<V: 'static> Shared<V> {
 
     /// The versions as they are now, made where there are none. Those of tags outlive an entry of so long.
     pub(crate) async fn basis(&self, tags: Vec<Arc<str>>, fresh: Duration) -> Result<Basis, Error> {
-        let backend = &*self.core.backend;
+        let core = &self.core;
         let keys: Vec<_> = tags.iter().map(|tag| self.core.names.tag(tag)).collect();
-        let scope = version::make(backend, self.scope.to_vec(), None);
-        let tag_versions = version::make(backend, keys, Some(self.life(fresh)));
+        let scope = version::make(core, self.scope.to_vec(), None);
+        let tag_versions = version::make(core, keys, Some(self.life(fresh)));
         let (scope, tag_versions) = futures_util::future::join(scope, tag_versions).await;
         let (scope, tag_versions) = (self.counted(scope)?, self.counted(tag_versions)?);
         let scope = match scope[..] {
@@ -195,20 +195,20 @@ pub(crate) fn check_ttl(ttl: Duration) -> Result<(), Error> {
 }
 
 /// Keys that are being written: from the end of it on, if not before, nobody is answered what was there before.
-struct Written<'a, V> {
+pub(crate) struct Written<'a, V> {
     shared: &'a Shared<V>,
-    keys: Vec<FullKey>,
+    wrote: Wrote<'a>,
 }
 
 impl<'a, V> Written<'a, V> {
-    fn of(shared: &'a Shared<V>, keys: impl Iterator<Item = FullKey>) -> Self {
-        let written = Self { shared, keys: keys.collect() };
+    pub(crate) fn of(shared: &'a Shared<V>, keys: impl Iterator<Item = FullKey>) -> Self {
+        let written = Self { shared, wrote: Wrote::of(&shared.core, keys.collect()) };
         written.forget();
         written
     }
 
     fn forget(&self) {
-        for key in &self.keys {
+        for key in self.wrote.keys() {
             self.shared.flight.forget(&**key);
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     backend::FullKey,
     cache::{Basis, Hit, Shared},
     stats::{micros, timed},
-    version,
+    version::{self, Wrote},
 };
 use futures_util::future::{Either, join, select};
 use perfect21_smart_cache::flight::{Leader, Turn};
@@ -35,8 +35,10 @@ impl<V> Lead<V> {
         Self { shared, key, tags, reachable: true, stale: None, seen: None }
     }
 
-    pub(super) fn unreachable(&mut self) {
+    /// Notes that the cache does not answer, and what this process had last.
+    pub(super) fn unreachable(&mut self, last: Option<Hit<V>>) {
         self.reachable = false;
+        self.stale = last;
     }
 
     /// Notes what was found that will not do, to be answered if it is only too old and there is nothing better.
@@ -164,7 +166,7 @@ impl<V: Clone + Send + Sync + 'static> Lead<V> {
         }
         let fresh = shared.settings.ttl;
         let basis = shared.basis(self.tags.clone(), fresh);
-        let epoch = version::make(&*shared.core.backend, vec![FullKey::clone(&shared.core.names.tags)], None);
+        let epoch = version::make(&shared.core, vec![FullKey::clone(&shared.core.names.tags)], None);
         let (basis, epoch) = join(basis, epoch).await;
         let epoch = shared.counted(epoch)?.pop().unwrap_or(0);
         Ok((leased, Some((basis?, epoch))))
@@ -218,7 +220,9 @@ impl<V: Clone + Send + Sync + 'static> Lead<V> {
         let sealed = shared.sealed(lease.key, loaded.value.as_ref(), &basis, fresh, load_us);
         let Ok(put) = sealed else { return };
         let bytes = put.value.len() as u64;
+        let wrote = Wrote::of(&shared.core, vec![FullKey::clone(&put.key)]);
         let filled = timed(&shared.counters.latencies.set, shared.core.backend.fill(put, lease.token)).await;
+        drop(wrote);
         match shared.counted(filled) {
             Ok(true) => {
                 shared.counters.sets.increment();
@@ -241,9 +245,8 @@ impl<V: Clone + Send + Sync + 'static> Lead<V> {
         let mut tags = shared.checked_tags(Vec::new(), &terms.tags)?;
         tags.retain(|tag| !self.tags.contains(tag));
         let keys = tags.iter().map(|tag| shared.core.names.tag(tag)).collect();
-        let backend = &*shared.core.backend;
-        let versions = shared.counted(version::make(backend, keys, Some(shared.life(fresh))).await)?;
-        let now = shared.counted(version::read(backend, &[FullKey::clone(&shared.core.names.tags)]).await)?;
+        let versions = shared.counted(version::make(&shared.core, keys, Some(shared.life(fresh))).await)?;
+        let now = shared.counted(version::read(&shared.core, &[FullKey::clone(&shared.core.names.tags)]).await)?;
         let late = tags.into_iter().zip(versions).collect();
         Ok(Some(late).filter(|_| now == [epoch]))
     }

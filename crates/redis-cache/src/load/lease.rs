@@ -36,7 +36,7 @@ pub(super) struct Lease {
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-impl<V: 'static> Shared<V> {
+impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// Takes the lease of a key, or waits for who has it; not where `may_wait` says that there is no need. An entry that was
     /// `seen` already is not what is waited for.
     pub(super) async fn lease(

@@ -101,7 +101,7 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         let mut lead = Lead::new(Arc::clone(shared), FullKey::clone(&key), tags);
         match shared.find(&key).await {
             Err(error) if shared.settings.on_error == ErrorPolicy::Strict => return Err(LoadError::Cache(error)),
-            Err(_) => lead.unreachable(),
+            Err(_) => lead.unreachable(shared.last_held(&key)),
             Ok(None) => {}
             Ok(Some(hit)) => match shared.use_fresh(&hit, &wanted) {
                 Some(value) => {
@@ -128,7 +128,11 @@ impl<V: Clone> Shared<V> {
             return None;
         }
         let value = wanted(hit.value.clone())?;
-        let counter = if hit.value.is_some() { &self.counters.hits } else { &self.counters.absent };
+        let counter = match hit {
+            Hit { value: None, .. } => &self.counters.absent,
+            Hit { near: true, .. } => &self.counters.near_hits,
+            Hit { near: false, .. } => &self.counters.hits,
+        };
         counter.increment();
         Some(value)
     }

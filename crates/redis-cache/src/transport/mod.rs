@@ -3,6 +3,8 @@
 
 #[cfg(feature = "fred")]
 pub(crate) mod fred;
+#[cfg(feature = "fred")]
+pub(crate) mod lane;
 pub(crate) mod breaker;
 mod reply;
 
@@ -71,4 +73,34 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     /// Ends the connections, after what is under way.
     fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+impl<T: Transport> Transport for Arc<T> {
+    fn call(&self, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send {
+        (**self).call(command)
+    }
+
+    fn read(&self, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send {
+        (**self).read(command)
+    }
+
+    fn call_on(&self, node: &Node, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send {
+        (**self).call_on(node, command)
+    }
+
+    fn slot(&self, key: &str) -> u16 {
+        (**self).slot(key)
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        (**self).nodes()
+    }
+
+    fn is_connected(&self) -> bool {
+        (**self).is_connected()
+    }
+
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        (**self).close()
+    }
 }

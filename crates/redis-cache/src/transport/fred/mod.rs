@@ -6,8 +6,8 @@ mod settings;
 
 pub(crate) use settings::Settings;
 
-use super::{Command, Node, Reply, Transport};
-use crate::{Error, ErrorKind};
+use super::{Command, Node, Reply, Transport, lane::{Login, Topology}};
+use crate::{Error, ErrorKind, backend::Answer};
 use driver::{Attempt, Driver};
 use fred::{
     clients::{Client, WithOptions},
@@ -71,6 +71,11 @@ impl Fred {
                 Err(Error::new(ErrorKind::Timeout, message))
             }
         }
+    }
+
+    /// What a connection of ours says first.
+    pub(crate) fn login(&self) -> Login {
+        Login::of(&self.settings.config)
     }
 
     /// The commands of a key all go over one connection, so that they keep their order.
@@ -173,6 +178,30 @@ impl Transport for Fred {
         for lane in &self.lanes {
             lane.commands_end().await;
         }
+    }
+}
+
+impl Topology for Fred {
+    fn ranges(&self) -> Vec<(u16, Node)> {
+        let client = &self.lanes[0].client;
+        let node = |server: &Server| Node { host: (&*server.host).into(), port: server.port };
+        match client.is_clustered() {
+            true => {
+                let routing = client.cached_cluster_state();
+                routing.iter().flat_map(|routing| routing.slots()).map(|range| (range.start, node(&range.primary))).collect()
+            }
+            false => self.nodes().into_iter().map(|node| (0, node)).collect(),
+        }
+    }
+
+    fn refresh(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            let client = &self.lanes[0].client;
+            if client.is_clustered() {
+                // Where it is not to be had, what was known stays.
+                let _ = timeout(self.settings.connect_timeout, client.sync_cluster()).await;
+            }
+        })
     }
 }
 

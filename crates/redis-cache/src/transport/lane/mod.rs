@@ -1,0 +1,185 @@
+//! Connections of our own that hear what servers say unasked: which keys were changed that were read over them.
+//!
+//! fred drops the message that all keys were flushed, ends its listener at the first burst, and does not turn tracking on
+//! again after a reconnect. What a near cache is built on must do all three, so it reads and listens here, over RESP3 and
+//! by `redis-protocol`, and takes from fred where the servers are.
+
+mod connect;
+mod connection;
+mod keeper;
+mod wire;
+
+pub(crate) use connect::Login;
+
+use super::{Command, Node, Reply, Transport};
+use crate::{Error, ErrorKind, backend::Answer};
+use bytes::Bytes;
+use connection::Connection;
+use fred::types::cluster::ClusterRouting;
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+use tokio::{sync::Notify, task::JoinHandle};
+
+/// Where the keys are, told by whoever knows.
+pub(crate) trait Topology: Send + Sync + 'static {
+    /// The first slot of each range and who has it, in order; a single range where one server has all.
+    fn ranges(&self) -> Vec<(u16, Node)>;
+
+    /// Asks again.
+    fn refresh(&self) -> Answer<'_, ()>;
+}
+
+/// Who is told what happens to the connections and to the keys that were read over them, in the order in which it happens:
+/// each is told before an answer that came after it is given.
+pub(crate) trait Listener: Send + Sync + 'static {
+    /// All connections are there, and are told of changes.
+    fn opened(&self);
+
+    /// One of them is lost, or may be.
+    fn lost(&self);
+
+    fn changed(&self, key: &[u8]);
+
+    /// All keys were removed.
+    fn flushed(&self);
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) command_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) max_queued: usize,
+    /// Between two signs of life that are asked for.
+    pub(crate) ping: Duration,
+}
+
+/// One connection to each server that has keys. Dropped, all end.
+pub(crate) struct Lane {
+    shared: Arc<Shared>,
+    keeper: JoinHandle<()>,
+}
+
+struct Shared {
+    settings: Settings,
+    login: Login,
+    topology: Arc<dyn Topology>,
+    listener: Arc<dyn Listener>,
+    routes: RwLock<Option<Routes>>,
+    /// Somebody has seen that a route is wrong.
+    misled: Notify,
+}
+
+/// Who has which slots, and the connection to it.
+#[derive(Clone)]
+struct Routes {
+    /// The first slot of each range, and which connection.
+    ranges: Arc<[(u16, usize)]>,
+    connections: Arc<[(Node, Connection)]>,
+}
+
+impl Lane {
+    /// Connects in the background, and keeps trying. Must be called within a tokio runtime.
+    pub(crate) fn start(
+        settings: Settings,
+        login: Login,
+        topology: Arc<dyn Topology>,
+        listener: Arc<dyn Listener>,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            settings,
+            login,
+            topology,
+            listener,
+            routes: RwLock::new(None),
+            misled: Notify::new(),
+        });
+        let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared)));
+        Self { shared, keeper }
+    }
+
+    async fn send(&self, connection: Option<Connection>, command: Command) -> Result<Reply, Error> {
+        let Some(connection) = connection else {
+            return Err(Error::new(ErrorKind::Unavailable, "there is no connection that hears of changes"));
+        };
+        let answer = connection.call(&command, self.shared.settings.command_timeout).await;
+        if let Ok(Reply::Refused(text)) = &answer
+            && (text.starts_with("MOVED") || text.starts_with("ASK"))
+        {
+            self.shared.misled.notify_one();
+            return Err(Error::new(ErrorKind::Unavailable, "the key is on its way to another server"));
+        }
+        answer?.sound()
+    }
+}
+
+impl Shared {
+    fn routes(&self) -> Option<Routes> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_routes(&self, routes: Option<Routes>) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = routes;
+    }
+
+    fn connection(&self, key: Option<&Bytes>) -> Option<Connection> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let routes = routes.as_ref()?;
+        let at = match (&routes.ranges[..], key) {
+            ([_], _) | (_, None) => 0,
+            (ranges, Some(key)) => {
+                let slot = ClusterRouting::hash_key(key);
+                let range = ranges.partition_point(|(first, _)| *first <= slot).checked_sub(1)?;
+                ranges[range].1
+            }
+        };
+        routes.connections.get(at).map(|(_, connection)| connection.clone())
+    }
+}
+
+impl Transport for Lane {
+    async fn call(&self, command: Command) -> Result<Reply, Error> {
+        self.send(self.shared.connection(command.args.get(command.key_at)), command).await
+    }
+
+    async fn read(&self, command: Command) -> Result<Reply, Error> {
+        self.call(command).await
+    }
+
+    async fn call_on(&self, node: &Node, command: Command) -> Result<Reply, Error> {
+        let routes = self.shared.routes();
+        let connection = routes.and_then(|routes| {
+            routes.connections.iter().find(|(known, _)| known == node).map(|(_, connection)| connection.clone())
+        });
+        self.send(connection, command).await
+    }
+
+    fn slot(&self, key: &str) -> u16 {
+        match self.shared.routes() {
+            Some(routes) if routes.ranges.len() > 1 => ClusterRouting::hash_key(key.as_bytes()),
+            _ => 0,
+        }
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        let routes = self.shared.routes();
+        routes.iter().flat_map(|routes| routes.connections.iter().map(|(node, _)| node.clone())).collect()
+    }
+
+    fn is_connected(&self) -> bool {
+        self.shared.routes.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    async fn close(&self) {
+        self.keeper.abort();
+        self.shared.set_routes(None);
+        self.shared.listener.lost();
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}

@@ -1,0 +1,118 @@
+//! RESP3: commands as they are written, and what is read as we need it.
+
+use crate::transport::{Command, Reply};
+use bytes::{BufMut, Bytes, BytesMut};
+use redis_protocol::resp3::{
+    decode::complete::decode_bytes_mut,
+    types::{BytesFrame, Resp3Frame as _},
+};
+use std::io;
+
+/// What a server says.
+pub(super) enum Heard {
+    Reply(Reply),
+    /// These keys were changed, or it will not tell of them any more.
+    Changed(Vec<Bytes>),
+    Flushed,
+    /// Something that was not asked for and that we have no use for.
+    Other,
+}
+
+pub(super) fn encode(command: &Command, out: &mut BytesMut) {
+    let size: usize = command.args.iter().map(|arg| arg.len() + 16).sum();
+    out.reserve(size + command.name.len() + 32);
+    header(b'*', command.args.len() + 1, out);
+    bulk(command.name.as_bytes(), out);
+    command.args.iter().for_each(|arg| bulk(arg, out));
+}
+
+fn bulk(bytes: &[u8], out: &mut BytesMut) {
+    header(b'$', bytes.len(), out);
+    out.put_slice(bytes);
+    out.put_slice(b"\r\n");
+}
+
+fn header(kind: u8, number: usize, out: &mut BytesMut) {
+    out.put_u8(kind);
+    let mut digits = [0; 20];
+    let (mut at, mut left) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(left % 10).unwrap_or_default();
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.put_slice(&digits[at..]);
+    out.put_slice(b"\r\n");
+}
+
+/// The next thing that was said, if it is there whole.
+pub(super) fn decode(bytes: &mut BytesMut) -> io::Result<Option<Heard>> {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{error:?}"));
+    let Some((frame, _, _)) = decode_bytes_mut(bytes).map_err(invalid)? else { return Ok(None) };
+    Ok(Some(match frame {
+        BytesFrame::Push { data, .. } => pushed(data),
+        frame => Heard::Reply(frame.into()),
+    }))
+}
+
+fn pushed(parts: Vec<BytesFrame>) -> Heard {
+    let mut parts = parts.into_iter();
+    let (Some(kind), payload) = (parts.next(), parts.next()) else { return Heard::Other };
+    if kind.as_bytes() != Some(b"invalidate") {
+        return Heard::Other;
+    }
+    match payload {
+        Some(BytesFrame::Array { data, .. }) => Heard::Changed(
+            data.iter().filter_map(|key| key.as_bytes().map(Bytes::copy_from_slice)).collect(),
+        ),
+        // Nothing in the place of keys: all of them. So is what we do not understand, to be sure.
+        _ => Heard::Flushed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(bytes: &[u8]) -> Vec<String> {
+        let mut bytes = BytesMut::from(bytes);
+        let mut all = Vec::new();
+        while let Some(heard) = decode(&mut bytes).unwrap() {
+            all.push(match heard {
+                Heard::Reply(reply) => format!("{reply:?}"),
+                Heard::Changed(keys) => format!("changed {keys:?}"),
+                Heard::Flushed => "flushed".to_owned(),
+                Heard::Other => "other".to_owned(),
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn what_is_said_unasked_is_told_apart() {
+        let said = b"$2\r\nab\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n>2\r\n$10\r\ninvalidate\r\n_\r\n_\r\n:7\r\n-ERR no\r\n>1\r\n$3\r\nfoo\r\n+par";
+        let expected = [
+            r#"Text(b"ab")"#,
+            r#"changed [b"a", b"b"]"#,
+            "flushed",
+            "Nil",
+            "Number(7)",
+            r#"Refused("ERR no")"#,
+            "other",
+        ];
+        assert_eq!(heard(said), expected);
+    }
+
+    #[test]
+    fn a_command_is_written_as_redis_reads_it() {
+        let mut out = BytesMut::new();
+        encode(&Command::new("SET", ["k".into(), Bytes::from(vec![b'x'; 12])]), &mut out);
+        assert_eq!(&out[..], b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$12\r\nxxxxxxxxxxxx\r\n");
+        out.clear();
+        encode(&Command::new("PING", []), &mut out);
+        assert_eq!(&out[..], b"*1\r\n$4\r\nPING\r\n");
+    }
+}
