@@ -1,5 +1,6 @@
 use crate::{
-    Error, ErrorKind, ErrorPolicy, Key, KeyWriter, RedisCache, Stats, codec,
+    Error, ErrorKind, ErrorPolicy, Json, Key, KeyWriter, RedisCache, Stats,
+    entry::{self, Limits, Stamp},
     fence::FullKey,
     stats::{Counters, count},
     transport::{Found, Write},
@@ -66,7 +67,7 @@ impl<K: Key + ?Sized, V: Serialize + DeserializeOwned> Cache<K, V> {
     /// Dropped while it waits for another write of the key, it does nothing; dropped later, it is still done.
     pub async fn set(&self, key: &K, value: &V) -> Result<(), Error> {
         let key = self.shared.full_key(key)?;
-        let value = self.shared.counted(codec::encode(value, self.shared.settings.max_value_bytes))?;
+        let value = self.shared.counted(self.shared.encoded(value))?;
         self.shared.write(&key, self.shared.set_of(value)).await?;
         count(&self.shared.counters.sets);
         Ok(())
@@ -121,7 +122,7 @@ impl<V> Shared<V> {
     /// Reads, and counts a hit or a miss; a failed read is a miss where the policy says so.
     pub(crate) async fn lookup(&self, key: &FullKey) -> Result<Option<V>, Error>
     where
-        V: DeserializeOwned,
+        V: Serialize + DeserializeOwned,
     {
         let found = self.read(key).await;
         match &found {
@@ -134,15 +135,30 @@ impl<V> Shared<V> {
 
     pub(crate) async fn read(&self, key: &FullKey) -> Result<Option<V>, Error>
     where
-        V: DeserializeOwned,
+        V: Serialize + DeserializeOwned,
     {
         let decoded = match self.counted(self.redis.core.transport.get(key).await)? {
             Found::Nothing => return Ok(None),
-            Found::Value(bytes) => codec::decode(&bytes, self.settings.max_value_bytes),
+            Found::Value(bytes) => entry::decode(&bytes, &Json, &self.limits()).map(|entry| {
+                let _ = (entry.scope, entry.written_ms, entry.fresh_ms, entry.load_us, entry.tags);
+                entry.value
+            }),
             #[cfg(feature = "fred")]
-            Found::Other => Err(crate::envelope::Rejected::Foreign),
+            Found::Other => Err(entry::Rejected::Foreign),
         };
-        Ok(decoded.inspect_err(|reason| self.counters.rejected.count(*reason)).ok())
+        Ok(decoded.inspect_err(|reason| self.counters.rejected.count(*reason)).ok().flatten())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { max_value_bytes: self.settings.max_value_bytes, compression: None, compress_above: 1024 }
+    }
+
+    pub(crate) fn encoded(&self, value: &V) -> Result<Bytes, Error>
+    where
+        V: Serialize + DeserializeOwned,
+    {
+        let stamp = Stamp { scope: 0, written_ms: 0, fresh_ms: 0, load_us: 0, tags: &[] };
+        entry::encode(Some(value), &Json, &self.limits(), &stamp)
     }
 
     /// A write of the user's; who asks after it joins no load that began before it.

@@ -1,25 +1,40 @@
 //! What stands before a value in Redis, so that nothing else is taken for one.
 //!
-//! | bytes | |
+//! | bytes | numbers are little-endian |
 //! |---|---|
 //! | 0..2 | `P2` |
-//! | 2 | version of the envelope: 1 |
-//! | 3 | codec of the payload: 1 for JSON |
-//! | 4..8 | length of the payload, little-endian |
-//! | 8..12 | CRC-32 of the eight bytes before and of the payload, little-endian |
+//! | 2 | version of the envelope: 2 |
+//! | 3 | codec of the payload |
+//! | 4 | bit 0: known to be absent, no payload; bits 1 and 2: how the payload is compressed; else 0 |
+//! | 5 | number of tags |
+//! | 6..10 | CRC-32 of all other bytes |
+//! | 10..18 | schema of the payload's type |
+//! | 18..26 | scope |
+//! | 26..34 | written at, Unix milliseconds |
+//! | 34..42 | fresh until, Unix milliseconds |
+//! | 42..46 | how long the load took, microseconds |
+//! | 46.. | each tag: a byte with the length of its name, the name, its version in 8 bytes |
+//! | | the payload |
+
+use std::sync::Arc;
 
 const MAGIC: [u8; 2] = *b"P2";
-const VERSION: u8 = 1;
-pub(crate) const JSON: u8 = 1;
-pub(crate) const HEADER: usize = 12;
+const VERSION: u8 = 2;
+const ABSENT: u8 = 1;
+const HEADER: usize = 46;
+const CHECKSUM: std::ops::Range<usize> = 6..10;
 
 /// Why bytes are not a value of the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rejected {
     /// Something else wrote them: they do not start as ours do, or are not a string at all.
     Foreign,
+    /// An envelope of another version.
     Version,
+    /// Of another codec, or compressed in a way that this build cannot undo.
     Codec,
+    /// Of another type, or of another version of it.
+    Schema,
     /// Shorter or longer than they say.
     Length,
     Checksum,
@@ -28,106 +43,103 @@ pub(crate) enum Rejected {
     Type,
 }
 
-/// Fills in the header of `bytes`, which starts with [`HEADER`] free bytes and goes on with the payload.
-pub(crate) fn seal(bytes: &mut [u8]) {
-    let (header, payload) = bytes.split_at_mut(HEADER);
-    // The value bound is far below 4 GiB.
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-    header[..2].copy_from_slice(&MAGIC);
-    header[2] = VERSION;
-    header[3] = JSON;
-    header[4..8].copy_from_slice(&length.to_le_bytes());
-    let checksum = checksum(&header[..8], payload);
-    header[8..].copy_from_slice(&checksum.to_le_bytes());
+/// All but the tags and the payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) codec: u8,
+    pub(crate) absent: bool,
+    /// 0 to 3.
+    pub(crate) compression: u8,
+    pub(crate) schema: u64,
+    pub(crate) scope: u64,
+    pub(crate) written_ms: u64,
+    pub(crate) fresh_ms: u64,
+    pub(crate) load_us: u32,
 }
 
-/// The payload, if `bytes` are what [`seal`] left.
-pub(crate) fn open(bytes: &[u8]) -> Result<&[u8], Rejected> {
-    if !bytes.starts_with(&MAGIC) {
-        return Err(Rejected::Foreign);
+pub(crate) type Tags = Box<[(Arc<str>, u64)]>;
+
+/// An envelope without its payload, which is to be appended before [`seal`]; `None` if there are more than 255 tags, or
+/// a name is longer than 255 bytes.
+pub(crate) fn start(head: &Head, tags: &[(Arc<str>, u64)]) -> Option<Vec<u8>> {
+    let long: usize = tags.iter().map(|(name, _)| 1 + name.len() + 8).sum();
+    let mut bytes = Vec::with_capacity(HEADER + long + 64);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&[VERSION, head.codec, flags(head), u8::try_from(tags.len()).ok()?]);
+    bytes.extend_from_slice(&[0; CHECKSUM.end - CHECKSUM.start]);
+    for number in [head.schema, head.scope, head.written_ms, head.fresh_ms] {
+        bytes.extend_from_slice(&number.to_le_bytes());
     }
-    let Some((header, payload)) = bytes.split_first_chunk::<HEADER>() else {
-        return Err(Rejected::Length);
-    };
-    let &[_, _, version, codec, l0, l1, l2, l3, c0, c1, c2, c3] = header;
+    bytes.extend_from_slice(&head.load_us.to_le_bytes());
+    for (name, version) in tags {
+        bytes.push(u8::try_from(name.len()).ok()?);
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(&version.to_le_bytes());
+    }
+    Some(bytes)
+}
+
+/// Says in an envelope that was started how its payload turned out to be compressed.
+pub(crate) fn set_compression(bytes: &mut [u8], compression: u8) {
+    if let Some(flags) = bytes.get_mut(4) {
+        *flags |= compression << 1;
+    }
+}
+
+/// Completes an envelope that has its payload.
+pub(crate) fn seal(bytes: &mut [u8]) {
+    let checksum = checksum(bytes);
+    if let Some(place) = bytes.get_mut(CHECKSUM) {
+        place.copy_from_slice(&checksum.to_le_bytes());
+    }
+}
+
+/// The parts of what [`seal`] left.
+pub(crate) fn open(bytes: &[u8]) -> Result<(Head, Tags, &[u8]), Rejected> {
+    let mut rest = bytes.strip_prefix(&MAGIC).ok_or(Rejected::Foreign)?;
+    let [version, codec, flags, tags] = take(&mut rest)?;
     if version != VERSION {
         return Err(Rejected::Version);
     }
-    if codec != JSON {
-        return Err(Rejected::Codec);
-    }
-    if u32::from_le_bytes([l0, l1, l2, l3]) as usize != payload.len() {
-        return Err(Rejected::Length);
-    }
-    if u32::from_le_bytes([c0, c1, c2, c3]) != checksum(&header[..8], payload) {
+    let sum = u32::from_le_bytes(take(&mut rest)?);
+    let mut number = || take(&mut rest).map(u64::from_le_bytes);
+    let [schema, scope, written_ms, fresh_ms] = [number()?, number()?, number()?, number()?];
+    let load_us = u32::from_le_bytes(take(&mut rest)?);
+    if sum != checksum(bytes) {
         return Err(Rejected::Checksum);
     }
-    Ok(payload)
+    if flags > 0b111 {
+        return Err(Rejected::Version);
+    }
+    let tags = (0..tags).map(|_| tag(&mut rest)).collect::<Result<_, _>>()?;
+    let (absent, compression) = (flags & ABSENT != 0, flags >> 1);
+    if absent && (compression, rest) != (0, &[]) {
+        return Err(Rejected::Length);
+    }
+    Ok((Head { codec, absent, compression, schema, scope, written_ms, fresh_ms, load_us }, tags, rest))
 }
 
-fn checksum(head: &[u8], payload: &[u8]) -> u32 {
+fn flags(head: &Head) -> u8 {
+    u8::from(head.absent) * ABSENT | head.compression << 1
+}
+
+fn tag(rest: &mut &[u8]) -> Result<(Arc<str>, u64), Rejected> {
+    let [length] = take(rest)?;
+    let (name, after) = rest.split_at_checked(length.into()).ok_or(Rejected::Length)?;
+    *rest = after;
+    let name = str::from_utf8(name).map_err(|_| Rejected::Foreign)?;
+    Ok((name.into(), u64::from_le_bytes(take(rest)?)))
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Rejected> {
+    let (taken, after) = rest.split_first_chunk().ok_or(Rejected::Length)?;
+    *rest = after;
+    Ok(*taken)
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
-    hasher.update(payload);
+    hasher.update(bytes.get(..CHECKSUM.start).unwrap_or_default());
+    hasher.update(bytes.get(CHECKSUM.end..).unwrap_or_default());
     hasher.finalize()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn sealed(payload: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; HEADER];
-        bytes.extend_from_slice(payload);
-        seal(&mut bytes);
-        bytes
-    }
-
-    #[test]
-    fn the_bytes_are_those_of_the_documentation() {
-        assert_eq!(sealed(b"17"), b"P2\x01\x01\x02\0\0\0\xf6\x0e\xac\x0317");
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let good = sealed(b"17");
-        let altered = |at: usize, byte: u8| {
-            let mut bytes = good.clone();
-            bytes[at] = byte;
-            open(&bytes).map(<[u8]>::to_vec)
-        };
-        assert_eq!(open(b""), Err(Rejected::Foreign));
-        assert_eq!(open(b"17"), Err(Rejected::Foreign));
-        assert_eq!(open(b"P2"), Err(Rejected::Length));
-        assert_eq!(altered(0, b'Q'), Err(Rejected::Foreign));
-        assert_eq!(altered(2, 2), Err(Rejected::Version));
-        assert_eq!(altered(3, 9), Err(Rejected::Codec));
-        assert_eq!(altered(4, 3), Err(Rejected::Length));
-        assert_eq!(altered(12, b'2'), Err(Rejected::Checksum));
-        assert_eq!(open(&good[..13]), Err(Rejected::Length));
-        assert_eq!(open(&[&good[..], b"x"].concat()), Err(Rejected::Length));
-    }
-
-    proptest! {
-        #[test]
-        fn a_payload_comes_back(payload: Vec<u8>) {
-            let bytes = sealed(&payload);
-            prop_assert_eq!(open(&bytes), Ok(&payload[..]));
-        }
-
-        #[test]
-        fn no_flipped_bit_goes_unseen(payload: Vec<u8>, bit: prop::sample::Index) {
-            let mut bytes = sealed(&payload);
-            let bit = bit.index(bytes.len() * 8);
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            prop_assert!(open(&bytes).is_err());
-        }
-
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes: Vec<u8>, as_ours: bool) {
-            let bytes = if as_ours { [&b"P2\x01\x01"[..], &bytes].concat() } else { bytes };
-            let _ = open(&bytes);
-        }
-    }
 }

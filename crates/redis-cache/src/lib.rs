@@ -45,9 +45,14 @@
 //! Not seen are writes by other processes during a load: what this process loaded is stored for its TTL then.
 #![forbid(unsafe_code)]
 
+// What the macros write names the crate by its own name, also inside of it.
+#[allow(unused_extern_crates, reason = "used by what macros write")]
+extern crate self as perfect21_redis_cache;
+
 mod builder;
 mod cache;
 mod codec;
+mod entry;
 mod envelope;
 mod error;
 mod fence;
@@ -55,6 +60,7 @@ mod key;
 mod load;
 mod observe;
 mod redis_cache;
+mod schema;
 mod stats;
 mod transport;
 mod typed;
@@ -63,9 +69,16 @@ mod typed;
 pub use builder::Builder;
 pub use builder::MemoryBuilder;
 pub use cache::Cache;
+#[cfg(feature = "bincode")]
+pub use codec::Bincode;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
+pub use codec::{Codec, CodecError, Json};
+pub use entry::Compression;
 pub use error::{Error, ErrorKind, LoadError};
 pub use key::{Key, KeyWriter};
 pub use perfect21_core::{Clock, ConfigError, Observe};
 pub use redis_cache::{Health, RedisCache};
+pub use schema::{Schema, SchemaWriter};
 pub use stats::{ErrorCounts, RejectCounts, Stats};
 pub use typed::{CacheBuilder, ErrorPolicy};

@@ -1,7 +1,6 @@
 use crate::{
     Cache, Error, ErrorPolicy, Key, LoadError,
     cache::Shared,
-    codec,
     fence::{FullKey, Load},
     stats::{Counters, count},
 };
@@ -102,9 +101,9 @@ impl<V> Shared<V> {
     /// Stores what a load brought, unless a write overtook it. What goes wrong is counted: the value is there anyway.
     async fn store(&self, key: &FullKey, value: &V, load: &Load<'_>)
     where
-        V: Serialize,
+        V: Serialize + DeserializeOwned,
     {
-        let Ok(value) = self.counted(codec::encode(value, self.settings.max_value_bytes)) else { return };
+        let Ok(value) = self.counted(self.encoded(value)) else { return };
         let written = self.redis.core.write(key, self.set_of(value), false, || load.may_store()).await;
         match self.counted(written) {
             Ok(Some(_)) => count(&self.counters.sets),

@@ -115,6 +115,8 @@ tally!(
         Version => version,
         /// A codec that is not known here.
         Codec => codec,
+        /// Of another type, or of another version of it.
+        Schema => schema,
         /// Cut short, or with bytes behind the end.
         Length => length,
         /// Altered.
