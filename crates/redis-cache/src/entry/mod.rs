@@ -1,6 +1,8 @@
 //! A value with what the cache has to know of it, as bytes and back.
 
 mod compression;
+#[cfg(test)]
+mod tests;
 
 pub use compression::Compression;
 
