@@ -78,6 +78,8 @@ pub use entry::Compression;
 pub use error::{Error, ErrorKind, LoadError};
 pub use key::{Key, KeyWriter};
 pub use perfect21_core::{Clock, ConfigError, Observe};
+#[cfg(feature = "macros")]
+pub use perfect21_macros::Schema;
 pub use redis_cache::{Health, RedisCache};
 pub use schema::{Schema, SchemaWriter};
 pub use stats::{ErrorCounts, RejectCounts, Stats};
