@@ -14,6 +14,11 @@ pub(crate) fn smart_cache(told: Option<Path>) -> Path {
     told.unwrap_or_else(|| choose("perfect21_smart_cache", "smart_cache", |package| crate_name(package).ok()))
 }
 
+/// The path of `perfect21-redis-cache` in the crate that is being compiled.
+pub(crate) fn redis_cache(told: Option<Path>) -> Path {
+    told.unwrap_or_else(|| choose("perfect21_redis_cache", "redis_cache", |package| crate_name(package).ok()))
+}
+
 /// `crate_name` as its library is named, else the facade's `module`.
 fn choose(library: &str, module: &str, find: impl Fn(&str) -> Option<FoundCrate>) -> Path {
     let ident = |name: &str| Ident::new(name, Span::call_site());

@@ -45,11 +45,16 @@
 //! Not seen are writes by other processes during a load: what this process loaded is stored for its TTL then.
 #![forbid(unsafe_code)]
 
+// What the macros write names the crate by its own name, also inside of it.
+#[allow(unused_extern_crates, reason = "used by what macros write")]
+extern crate self as perfect21_redis_cache;
+
 mod backend;
 mod builder;
 mod cache;
 mod codec;
 mod entry;
+mod envelope;
 mod error;
 mod health;
 mod key;
@@ -57,6 +62,7 @@ mod load;
 mod near;
 mod observe;
 mod redis_cache;
+mod schema;
 mod server_info;
 mod stats;
 mod sweep;
@@ -67,6 +73,10 @@ mod version;
 pub use builder::Builder;
 pub use builder::MemoryBuilder;
 pub use cache::{Cache, CacheBuilder, ErrorPolicy, Lookup, Terms};
+#[cfg(feature = "bincode")]
+pub use codec::Bincode;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
 pub use codec::{Codec, CodecError, Json};
 pub use entry::Compression;
 pub use error::{Error, ErrorKind, LoadError};
@@ -75,7 +85,10 @@ pub use key::{Key, KeyWriter};
 pub use load::Loaded;
 pub use near::Near;
 pub use perfect21_core::{Clock, ConfigError, Observe};
+#[cfg(feature = "macros")]
+pub use perfect21_macros::Schema;
 pub use redis_cache::RedisCache;
+pub use schema::{Schema, SchemaWriter};
 pub use server_info::ServerInfo;
 pub use stats::{ErrorCounts, RejectCounts, Stats};
 pub use sweep::{CacheSweep, Janitor, Sweep, Swept};

@@ -1,8 +1,11 @@
-use super::{Codec, CodecError};
+use crate::{Codec, CodecError};
 use serde::{Serialize, de::DeserializeOwned};
 use std::io;
 
-/// JSON, for any type of serde: readable by other programs and other versions of the type.
+/// JSON: for any type of serde, readable by other languages, and by later versions of the type as far as serde goes.
+///
+/// Floats come back bit by bit, but what is not finite becomes `null`, and then is no float any more. Values nested more
+/// than 128 deep are written but not read again.
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(clippy::exhaustive_structs, reason = "only a name")]
 pub struct Json;
@@ -17,10 +20,10 @@ impl<V: Serialize + DeserializeOwned> Codec<V> for Json {
     }
 
     fn encode(&self, value: &V, out: &mut dyn io::Write) -> Result<(), CodecError> {
-        serde_json::to_writer(out, value).map_err(CodecError::new)
+        Ok(serde_json::to_writer(out, value)?)
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<V, CodecError> {
-        serde_json::from_slice(bytes).map_err(CodecError::new)
+        Ok(serde_json::from_slice(bytes)?)
     }
 }
