@@ -76,7 +76,7 @@ pub use codec::Postcard;
 pub use codec::{Codec, CodecError, Json};
 pub use entry::Compression;
 pub use error::{Error, ErrorKind, LoadError};
-pub use key::{Key, KeyWriter};
+pub use key::{ForUser, InSlot, Key, KeyWriter};
 pub use perfect21_core::{Clock, ConfigError, Observe};
 #[cfg(feature = "macros")]
 pub use perfect21_macros::Schema;
