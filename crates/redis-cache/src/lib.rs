@@ -81,7 +81,7 @@ pub use codec::{Codec, CodecError, Json};
 pub use entry::Compression;
 pub use error::{Error, ErrorKind, LoadError};
 pub use health::Health;
-pub use key::{Key, KeyWriter};
+pub use key::{ForUser, InSlot, Key, KeyWriter};
 pub use load::Loaded;
 pub use near::Near;
 pub use perfect21_core::{Clock, ConfigError, Observe};
