@@ -158,7 +158,7 @@ impl Queries for Pool {
 /// A repository behind a cache: one load for each page however many ask, and a page that does not exist is known too.
 struct Cached {
     inner: Arc<dyn Repository>,
-    pages: Cache<i64, Option<ProductPage>>,
+    pages: Cache<i64, ProductPage>,
     ratings: Cache<str, Vec<RatingCount>>,
 }
 
@@ -173,7 +173,8 @@ impl Cached {
 
 fn loaded<T>(result: Result<T, LoadError<RepositoryError>>) -> Result<T, RepositoryError> {
     result.map_err(|error| match error {
-        LoadError::Load(error) => error,
+        // All who waited for it are told; the first takes it.
+        LoadError::Load(error) => Arc::try_unwrap(error).unwrap_or_else(RepositoryError::database),
         error => RepositoryError::database(error),
     })
 }
@@ -189,7 +190,8 @@ impl Repository for Cached {
     }
 
     async fn product_page(&self, id: i64) -> Result<Option<ProductPage>, RepositoryError> {
-        loaded(self.pages.get_or_load(&id, || self.inner.product_page(id)).await)
+        let inner = Arc::clone(&self.inner);
+        loaded(self.pages.get_or_find(&id, move || async move { inner.product_page(id).await }).await)
     }
 
     async fn user(&self, id: i64) -> Result<Option<User>, RepositoryError> {
@@ -217,6 +219,7 @@ impl Repository for Cached {
     }
 
     async fn rating_counts(&self) -> Result<Vec<RatingCount>, RepositoryError> {
-        loaded(self.ratings.get_or_load("all", || self.inner.rating_counts()).await)
+        let inner = Arc::clone(&self.inner);
+        loaded(self.ratings.get_or_load("all", move || async move { inner.rating_counts().await }).await)
     }
 }
