@@ -1,12 +1,17 @@
 //! The tables of pgbench, with faults in them and statements on them.
 
+use perfect21_db_stats::Statements;
 use std::time::{Duration, Instant};
 use tokio_postgres::{Client, Error, NoTls};
+
+const REPORT: &str = "SELECT pg_sleep($1) /* a report */";
 
 pub(crate) struct Bank {
     client: Client,
     url: String,
     accounts: u32,
+    /// What the bank's own calls of its report cost: the server keeps no percentiles.
+    statements: Statements,
 }
 
 /// Faults as they happen to people, before the last time that somebody cleaned up.
@@ -48,7 +53,8 @@ impl Bank {
                 FROM generate_series(1, {accounts}) n;
              CREATE EXTENSION pg_stat_statements"
         );
-        let bank = Self { client: connect(url).await?, url: url.to_owned(), accounts };
+        let client = connect(url).await?;
+        let bank = Self { client, url: url.to_owned(), accounts, statements: Statements::new(100) };
         bank.apart(&[&fill]).await?;
         // Not every server has it: without it the advisor estimates.
         let _ = bank.client.batch_execute("CREATE EXTENSION hypopg").await;
@@ -101,10 +107,16 @@ impl Bank {
             if nth % 10 == 0 {
                 client.query(&overview, &[&(nth as i32 % 10 + 1)]).await?;
                 let seconds = f64::from(slowness) * 0.003;
-                client.query("SELECT pg_sleep($1) /* a report */", &[&seconds]).await?;
+                let timer = self.statements.start(REPORT);
+                let rows = client.query(REPORT, &[&seconds]).await?;
+                timer.end(Ok(rows.len() as u64));
             }
         }
         self.end(client).await
+    }
+
+    pub(crate) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
     /// A session that began something and went away for lunch, and one that waits for it: both end when dropped.

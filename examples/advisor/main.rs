@@ -75,14 +75,13 @@ async fn private(accounts: u32) -> Result<Report, Box<dyn Error>> {
     thresholds.min_index_bytes = 100 << 10;
     thresholds.long_transaction = Duration::from_secs(1);
     thresholds.idle_in_transaction = Duration::from_secs(1);
-    let advisor = Advisor::builder().thresholds(thresholds).build()?;
-
     let steps = Steps::new(6);
     steps.begin("starting a server");
     let server = Postgres::start_with(&[("autovacuum", "off")])?;
     let url = server.url();
     steps.begin("filling a bank");
     let bank = Bank::open(&url, accounts).await?;
+    let advisor = Advisor::builder().thresholds(thresholds).statements(bank.statements().clone()).build()?;
     steps.begin("planting faults");
     bank.plant_faults().await?;
     steps.begin("running statements");

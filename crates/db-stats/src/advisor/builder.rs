@@ -1,4 +1,5 @@
 use super::{Advisor, Thresholds};
+use crate::Statements;
 use perfect21_core::ConfigError;
 use std::{collections::HashSet, time::Duration};
 
@@ -14,6 +15,7 @@ pub struct AdvisorBuilder {
     lock_timeout: Duration,
     index_time: Duration,
     per_check: usize,
+    statements: Option<Statements>,
 }
 
 impl AdvisorBuilder {
@@ -25,6 +27,7 @@ impl AdvisorBuilder {
             lock_timeout: Duration::from_millis(100),
             index_time: Duration::from_secs(10),
             per_check: 50,
+            statements: None,
         }
     }
 
@@ -64,6 +67,34 @@ impl AdvisorBuilder {
         self
     }
 
+    /// Says of slow statements also how long one call in a hundred took as seen by this client, which the server does not
+    /// count: from sending to the server's answer, network included, in so many of this process's calls. None by default.
+    ///
+    /// They are a pool's [`statements`](crate::Pool::statements), or those with which the calls of any other client are
+    /// [timed](Statements::start). What was counted for another server or database must not be among them. A statement is
+    /// known by the [`Fingerprint`](crate::Fingerprint) of its text and of the server's: nothing is added where the client
+    /// did not call it, has no place for it, or where its text has `TRUE`, `FALSE` or `NULL` as constants outside of lists,
+    /// since the server's text has parameters for these.
+    ///
+    /// ```no_run
+    /// # async fn example(client: tokio_postgres::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use perfect21_db_stats::{Statements, advisor::Advisor};
+    ///
+    /// const REPORT: &str = "SELECT sum(price) FROM products WHERE category = $1";
+    /// let statements = Statements::new(500);
+    /// let timer = statements.start(REPORT);
+    /// let rows = client.query(REPORT, &[&"oak"]).await?;
+    /// timer.end(Ok(rows.len() as u64));
+    /// let advisor = Advisor::builder().statements(statements.clone()).build()?;
+    /// println!("{}", advisor.run(&client).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn statements(mut self, statements: Statements) -> Self {
+        self.statements = Some(statements);
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -95,6 +126,7 @@ impl AdvisorBuilder {
             lock_timeout: self.lock_timeout,
             index_time: self.index_time,
             per_check: self.per_check,
+            statements: self.statements,
         })
     }
 }

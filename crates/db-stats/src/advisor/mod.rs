@@ -67,7 +67,7 @@ pub use thresholds::Thresholds;
 /// Floor-0 items in this module's signatures.
 pub use perfect21_core::{ConfigError, Severity};
 
-use crate::Error;
+use crate::{Error, Statements};
 use snapshot::{Session, Snapshot};
 use std::{
     cmp::Reverse,
@@ -85,6 +85,7 @@ pub struct Advisor {
     lock_timeout: Duration,
     index_time: Duration,
     per_check: usize,
+    statements: Option<Statements>,
 }
 
 impl Advisor {
@@ -110,7 +111,10 @@ impl Advisor {
     pub async fn run(&self, client: &Client) -> Result<Report, Error> {
         let began = Instant::now();
         let mut session = Session::begin(client, self.statement_timeout, self.lock_timeout).await?;
-        let snapshot = Snapshot::take(&mut session).await?;
+        let mut snapshot = Snapshot::take(&mut session).await?;
+        if let (Ok(Some(counted)), Some(client)) = (&mut snapshot.statements, &self.statements) {
+            counted.see(client);
+        }
         let missing = index_advice::find(&mut session, &snapshot, &self.thresholds, self.index_time).await?;
         session.end().await?;
         let mut advice = missing;

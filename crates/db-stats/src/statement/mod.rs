@@ -10,12 +10,14 @@ mod tally;
 mod texts;
 mod timer;
 
+pub(crate) use shown::ShownStatement;
 pub(crate) use slow_log::Values;
 pub use slow_log::{SlowLog, SlowLogBuilder, SlowOutcome, SlowStatement};
 pub use stats::{Order, StatementStats};
 pub(crate) use table::Key as SlowKey;
 pub use timer::{Entry, Timer};
 
+use crate::Fingerprint;
 use candidates::Candidates;
 use parking_lot::{Mutex, RwLock};
 use shown::Shown;
@@ -26,11 +28,11 @@ use std::{
     time::{Duration, Instant},
 };
 use table::{Counts, Key, MAX_STATEMENTS, Shared, Table};
-use tally::{Tally, Totals};
+use tally::Tally;
 use texts::Texts;
 use tokio::sync::mpsc;
 
-/// What the statements of a pool cost, by their [`Fingerprint`](crate::Fingerprint); clones share the counts.
+/// What the statements of a pool cost, by their [`Fingerprint`]; clones share the counts.
 ///
 /// A statement takes 1 KiB, its text, and 256 bytes for each range of durations (1 to 16 µs, 16 to 262 µs, ..) that its
 /// waits, answers or decodings were in: 2 to 4 KiB in all. All together, at most [`MAX`](Self::MAX), take at most 64 MB:
@@ -91,7 +93,7 @@ impl Statements {
 
     /// The statement of this text, to hold where it is called more than once.
     ///
-    /// Takes some 50 ns for a text seen of late, and else the time of [`Fingerprint::of`](crate::Fingerprint::of); a
+    /// Takes some 50 ns for a text seen of late, and else the time of [`Fingerprint::of`]; a
     /// statement without a place is also normalised.
     #[must_use]
     pub fn entry(&self, sql: &str) -> Entry {
@@ -119,6 +121,24 @@ impl Statements {
             let first = all.iter().take(limit);
             first.map(|counts| StatementStats::new(Some(&counts.key), &counts.tally)).collect()
         })
+    }
+
+    /// What one statement cost, if it has a place of its own: takes some microseconds, however many there are. Calls are not
+    /// kept waiting meanwhile.
+    ///
+    /// ```
+    /// use perfect21_db_stats::{Fingerprint, Statements};
+    ///
+    /// let statements = Statements::new(500);
+    /// statements.start("SELECT name FROM products WHERE id = 7").end(Ok(1));
+    /// let stats = statements.get(Fingerprint::of("select name from products where id = $1"));
+    /// assert_eq!(stats.map(|stats| stats.calls), Some(1));
+    /// ```
+    #[must_use]
+    pub fn get(&self, fingerprint: Fingerprint) -> Option<StatementStats> {
+        let _nothing_moves = self.0.reading.lock();
+        let counts = self.0.table.read().get(fingerprint).cloned()?;
+        Some(StatementStats::new(Some(&counts.key), &counts.tally))
     }
 
     /// What the statements cost together that have no place of their own: seldom used ones, when there are too many.
@@ -164,36 +184,6 @@ impl Statements {
         let (statements, rest) = shown.update(all, &inner.shared.other);
         let statements = statements.into_iter().map(|(key, totals)| ShownStatement::new(Some(&key), &totals));
         (statements.collect(), ShownStatement::new(None, &rest))
-    }
-}
-
-/// The numbers of one series.
-#[derive(Debug)]
-pub(crate) struct ShownStatement {
-    pub(crate) sql: String,
-    pub(crate) fingerprint: String,
-    pub(crate) server: perfect21_core::LatencySnapshot,
-    pub(crate) rows: u64,
-    pub(crate) errors: u64,
-    pub(crate) cancelled: u64,
-    pub(crate) retries: u64,
-}
-
-impl ShownStatement {
-    /// A label longer than this serves nobody.
-    const MAX_LABEL: usize = 120;
-
-    fn new(key: Option<&Key>, totals: &Totals) -> Self {
-        let name = |of_key: fn(&Key) -> String| key.map_or_else(|| "other".to_owned(), of_key);
-        Self {
-            sql: name(|key| key.sql.chars().take(Self::MAX_LABEL).collect()),
-            fingerprint: name(|key| key.fingerprint.to_string()),
-            server: totals.server.snapshot(),
-            rows: totals.rows,
-            errors: totals.errors,
-            cancelled: totals.cancelled,
-            retries: totals.retries,
-        }
     }
 }
 

@@ -22,6 +22,36 @@ pub(super) struct Shown {
     left: Totals,
 }
 
+/// The numbers of one series.
+#[derive(Debug)]
+pub(crate) struct ShownStatement {
+    pub(crate) sql: String,
+    pub(crate) fingerprint: String,
+    pub(crate) server: perfect21_core::LatencySnapshot,
+    pub(crate) rows: u64,
+    pub(crate) errors: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) retries: u64,
+}
+
+impl ShownStatement {
+    /// A label longer than this serves nobody.
+    const MAX_LABEL: usize = 120;
+
+    pub(super) fn new(key: Option<&Key>, totals: &Totals) -> Self {
+        let name = |of_key: fn(&Key) -> String| key.map_or_else(|| "other".to_owned(), of_key);
+        Self {
+            sql: name(|key| key.sql.chars().take(Self::MAX_LABEL).collect()),
+            fingerprint: name(|key| key.fingerprint.to_string()),
+            server: totals.server.snapshot(),
+            rows: totals.rows,
+            errors: totals.errors,
+            cancelled: totals.cancelled,
+            retries: totals.retries,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Series {
     counts: Weak<Counts>,

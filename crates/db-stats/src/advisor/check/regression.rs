@@ -65,6 +65,7 @@ mod tests {
             rows: 0,
             blocks_read: 0,
             temp_blocks: 0,
+            seen: None,
         };
         Statements { all: vec![statement], total_ms, ..Statements::default() }
     }

@@ -21,10 +21,13 @@ pub(super) fn check(snapshot: &Snapshot, thresholds: &Thresholds) -> Vec<Advice>
             0 => String::new(),
             temp => format!(", {} of temporary files", bytes(temp)),
         };
+        let seen = statement.seen.map_or_else(String::new, |seen| {
+            format!(", p99 of this client's own {} in {} calls", millis(seen.p99_ms), seen.calls)
+        });
         found.push(
             Advice::new("slow_statement", statement.fingerprint, severity)
                 .evidence(format!(
-                    "{:.0} % of all time: {} calls, mean {}, longest {}, {:.1} rows a call{temp}: {}",
+                    "{:.0} % of all time: {} calls, mean {}, longest {}{seen}, {:.1} rows a call{temp}: {}",
                     share * 100.0,
                     statement.calls,
                     millis(statement.mean_ms()),
@@ -60,8 +63,26 @@ mod tests {
     use super::*;
     use crate::{
         Fingerprint,
-        advisor::snapshot::{Statement, Statements},
+        advisor::snapshot::{Seen, Statement, Statements},
     };
+
+    fn counted(text: &str, calls: i64, total_ms: f64, seen: Option<Seen>) -> Snapshot {
+        let statement = Statement {
+            fingerprint: Fingerprint::of(text),
+            text: text.into(),
+            calls,
+            total_ms,
+            max_ms: 900.0,
+            rows: 0,
+            blocks_read: 0,
+            temp_blocks: 0,
+            seen,
+        };
+        let mut snapshot = Snapshot::empty();
+        let all = vec![statement];
+        snapshot.statements = Ok(Some(Statements { all, total_ms: 10_000.0, ..Statements::default() }));
+        snapshot
+    }
 
     #[test]
     fn a_share_of_the_time_and_a_slow_mean_and_more_than_a_few_calls() {
@@ -72,21 +93,23 @@ mod tests {
             ("SELECT a", 10, 500.0, 0),
             ("VACUUM a", 100, 5_000.0, 0),
         ] {
-            let statement = Statement {
-                fingerprint: Fingerprint::of(text),
-                text: text.into(),
-                calls,
-                total_ms,
-                max_ms: 0.0,
-                rows: 0,
-                blocks_read: 0,
-                temp_blocks: 0,
-            };
-            let mut snapshot = Snapshot::empty();
-            let all = vec![statement];
-            snapshot.statements = Ok(Some(Statements { all, total_ms: 10_000.0, ..Statements::default() }));
+            let snapshot = counted(text, calls, total_ms, None);
             let found = check(&snapshot, &Thresholds::default());
             assert_eq!(found.len(), expected, "{text} {calls} {total_ms}");
+        }
+    }
+
+    #[test]
+    fn what_the_client_saw_is_said_to_be_its_own() {
+        for (seen, expected) in [
+            (
+                Some(Seen { calls: 99, p99_ms: 812.3 }),
+                "longest 900 ms, p99 of this client's own 812 ms in 99 calls, 0.0",
+            ),
+            (None, "longest 900 ms, 0.0"),
+        ] {
+            let found = check(&counted("SELECT a", 100, 5_000.0, seen), &Thresholds::default());
+            assert!(found[0].evidence.contains(expected), "{}", found[0].evidence);
         }
     }
 }

@@ -11,6 +11,8 @@ pub(super) use access::{Columns, Constraint, ForeignKey, Sequence};
 pub(super) use activity::{Backend, Database, DatabaseAge, Prepared, Slot};
 pub(super) use relations::{Column, Index, Table};
 pub(super) use server::{Extension, Server};
+#[cfg(test)]
+pub(super) use statements::Seen;
 pub(super) use statements::{Statement, Statements};
 
 use crate::Error;

@@ -1,5 +1,5 @@
 use super::{Extension, Part, Session};
-use crate::{Error, Fingerprint, sql::Ident};
+use crate::{Error, Fingerprint, StatementStats, sql::Ident};
 use std::collections::HashMap;
 
 /// Most statements read, by total time; the shares are of all.
@@ -32,6 +32,33 @@ pub(in super::super) struct Statement {
     pub(in super::super) rows: i64,
     pub(in super::super) blocks_read: i64,
     pub(in super::super) temp_blocks: i64,
+    /// What the client counted itself, if it did.
+    pub(in super::super) seen: Option<Seen>,
+}
+
+/// A statement as its client sees it: the server keeps no percentiles.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in super::super) struct Seen {
+    pub(in super::super) calls: u64,
+    /// From sending to the server's answer.
+    pub(in super::super) p99_ms: f64,
+}
+
+impl Seen {
+    fn of(stats: &StatementStats) -> Option<Self> {
+        // Those that took longer than a histogram reaches are not among them.
+        let p99 = stats.server.quantile(0.99)?;
+        Some(Self { calls: stats.server.count(), p99_ms: p99.as_secs_f64() * 1e3 })
+    }
+}
+
+impl Statements {
+    /// Adds what the client counted of the same statements, by the fingerprints of the server's texts.
+    pub(in super::super) fn see(&mut self, client: &crate::Statements) {
+        for statement in &mut self.all {
+            statement.seen = client.get(statement.fingerprint).as_ref().and_then(Seen::of);
+        }
+    }
 }
 
 impl Statement {
@@ -73,6 +100,7 @@ pub(super) async fn read(
             rows: f.next()?,
             blocks_read: f.next()?,
             temp_blocks: f.next()?,
+            seen: None,
         };
         Ok((statement, f.next::<f64>()?, f.next::<bool>()?))
     });
