@@ -1,29 +1,24 @@
 use perfect21_core::ConfigError;
-use std::{borrow::Cow, error, sync::Arc};
+use std::{borrow::Cow, error, fmt, sync::Arc};
 
 /// Why the cache could not do what it was asked.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    #[source]
-    source: Option<Source>,
+    /// Shared, because one failure may be told to many callers.
+    source: Option<Arc<dyn error::Error + Send + Sync>>,
 }
 
-/// What caused an error; shared, because one failure may be told to many callers.
-#[derive(Debug, Clone)]
-struct Source(Arc<dyn error::Error + Send + Sync>);
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
 
-impl error::Error for Source {
+impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.0.source()
+        self.source.as_deref().map(|source| source as &(dyn error::Error + 'static))
     }
 }
 
@@ -54,7 +49,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
-        self.source = Some(Source(source.into().into()));
+        self.source = Some(source.into().into());
         self
     }
 
@@ -67,12 +62,6 @@ impl Error {
     #[cfg(feature = "fred")]
     fn server_says(&self, code: &str) -> bool {
         self.source.as_ref().is_some_and(|source| source.to_string().starts_with(code))
-    }
-
-    /// Whether the server does not know a script by its name.
-    #[cfg(feature = "fred")]
-    pub(crate) fn is_no_script(&self) -> bool {
-        self.kind == ErrorKind::Server && self.server_says("NOSCRIPT")
     }
 
     /// Whether something that is not a string stands under a key.

@@ -34,7 +34,8 @@ pub(crate) async fn ask(core: &Core, deadline: Duration) -> Health {
     });
     match answered {
         Ok(()) if core.near.as_ref().is_some_and(|near| !near.is_open()) => Health::Degraded {
-            why: "the connections that hear of changes are not there: every lookup asks the server".to_owned(),
+            why: "the connections that hear of changes are not there: every lookup asks the server"
+                .to_owned(),
         },
         Ok(()) => Health::Ready { round_trip: asked.elapsed() },
         Err(error) => Health::Down(error),

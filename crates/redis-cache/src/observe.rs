@@ -22,8 +22,11 @@ const LEASE_WAITS: Metric =
     Metric::new("redis_cache_lease_waits", Unit::Count, "Loads that waited for another process.");
 const OVERTAKEN: Metric =
     Metric::new("redis_cache_overtaken", Unit::Count, "Loaded values that a write overtook.");
-const OUTDATED: Metric =
-    Metric::new("redis_cache_outdated", Unit::Count, "Entries found that a clear or a tag had made out of date.");
+const OUTDATED: Metric = Metric::new(
+    "redis_cache_outdated",
+    Unit::Count,
+    "Entries found that a clear or a tag had made out of date.",
+);
 const BYTES_READ: Metric = Metric::new("redis_cache_bytes_read", Unit::Bytes, "Bytes of entries read.");
 const BYTES_WRITTEN: Metric =
     Metric::new("redis_cache_bytes_written", Unit::Bytes, "Bytes of entries written.");

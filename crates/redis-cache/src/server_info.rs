@@ -96,8 +96,12 @@ mod tests {
 
     #[test]
     fn what_is_not_said_or_not_a_number_is_none() {
-        let info = ServerInfo::parse("# Server\r\nredis_version:7.0.15\r\nused_memory:12\r\nmaxmemory:x\r\nodd\r\n");
-        assert_eq!((info.version.as_deref(), info.used_memory, info.max_memory), (Some("7.0.15"), Some(12), None));
+        let info =
+            ServerInfo::parse("# Server\r\nredis_version:7.0.15\r\nused_memory:12\r\nmaxmemory:x\r\nodd\r\n");
+        assert_eq!(
+            (info.version.as_deref(), info.used_memory, info.max_memory),
+            (Some("7.0.15"), Some(12), None)
+        );
         assert_eq!(info.hit_rate(), None);
     }
 }

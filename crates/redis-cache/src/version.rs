@@ -81,8 +81,12 @@ pub(crate) async fn make(core: &Core, keys: Vec<FullKey>, ttl: Option<Duration>)
 pub(crate) async fn read(core: &Core, keys: &[FullKey]) -> Result<Vec<u64>, Error> {
     if let Some(near) = core.near.as_ref().filter(|near| near.is_open()) {
         let mut versions: Vec<_> = keys.iter().map(|key| near.store.version(key)).collect();
-        let unknown: Vec<_> =
-            keys.iter().zip(&versions).filter(|(_, known)| known.is_none()).map(|(key, _)| key.clone()).collect();
+        let unknown: Vec<_> = keys
+            .iter()
+            .zip(&versions)
+            .filter(|(_, known)| known.is_none())
+            .map(|(key, _)| key.clone())
+            .collect();
         if unknown.is_empty() || read_near(near, &unknown, &mut versions).await.is_some() {
             return Ok(versions.into_iter().flatten().collect());
         }

@@ -37,7 +37,10 @@ async fn bad_urls_are_one_clear_sentence() {
             "url = redis-sentinel://host:1/0: must be like \
              redis-sentinel://user:password@host:26379/0?sentinelServiceName=main&node=other:26379",
         ),
-        ("redis+unix:///s?db=300", "url = redis+unix:///s?db=300: the database must be a number below 256, not `300`"),
+        (
+            "redis+unix:///s?db=300",
+            "url = redis+unix:///s?db=300: the database must be a number below 256, not `300`",
+        ),
     ] {
         assert_eq!(RedisCache::builder(url).build().unwrap_err().to_string(), message);
         let error = RedisCache::builder(url).connect().await.unwrap_err();

@@ -167,7 +167,8 @@ async fn a_load_that_panics_or_takes_too_long_is_an_error() {
     let redis = in_memory();
     let cache: Cache<u64, u64> =
         redis.typed("number").load_timeout(Duration::from_millis(20)).build().unwrap();
-    let panics = cache.get_or_load(&8, || async { if true { panic!("the load panics") } else { Loaded::Ok(0) } });
+    let panics =
+        cache.get_or_load(&8, || async { if true { panic!("the load panics") } else { Loaded::Ok(0) } });
     assert!(matches!(panics.await.unwrap_err(), LoadError::Ended(why) if why.contains("panic")));
     assert!(matches!(cache.get_or_load(&8, pending::<Loaded>).await.unwrap_err(), LoadError::TimedOut(_)));
     assert_eq!(cache.stats().load_failures, 2);
@@ -185,7 +186,8 @@ async fn a_write_during_the_load_wins_in_all_processes() {
         let redis = &redis;
         let writer = other.as_ref().unwrap_or(redis);
         for write in ["set", "remove", "clear", "clear all", "tag", "late tag"] {
-            let cache: Cache<u64, u64> = redis.typed("number").tags(|key| [format!("n{key}")]).build().unwrap();
+            let cache: Cache<u64, u64> =
+                redis.typed("number").tags(|key| [format!("n{key}")]).build().unwrap();
             let writes: Cache<u64, u64> = writer.typed("number").build().unwrap();
             writes.remove(&7).await.unwrap();
             let slow = Slow::default();
@@ -244,7 +246,11 @@ async fn a_value_outlives_its_time_where_a_load_fails() {
     clock.advance(second);
     assert_eq!(cache.get(&1).await.unwrap(), None, "its time is over");
     assert_eq!(cache.get_or_load(&1, fails).await.unwrap(), 7);
-    assert_eq!(cache.get_or_load(&1, || async { Loaded::Ok(8) }).await.unwrap(), 7, "not tried again at once");
+    assert_eq!(
+        cache.get_or_load(&1, || async { Loaded::Ok(8) }).await.unwrap(),
+        7,
+        "not tried again at once"
+    );
     assert_eq!((cache.stats().loads, cache.stats().stale), (1, 2));
     clock.advance(second);
     assert_eq!(cache.get_or_load(&1, || async { Loaded::Ok(8) }).await.unwrap(), 8);

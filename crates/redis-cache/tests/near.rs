@@ -173,7 +173,8 @@ async fn a_hundred_thousand_changes_at_once_are_heard_of() {
 async fn a_cut_connection_voids_all_at_once_and_it_comes_back() {
     let server = Redis::start().unwrap();
     let proxy = Proxy::start(server.addr()).unwrap();
-    let builder = RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test").near(Near::new());
+    let builder =
+        RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test").near(Near::new());
     // What is on its way when a connection is cut may take its whole time-out.
     let builder = builder.command_timeout(Duration::from_millis(500)).connect_timeout(DEADLINE);
     let redis = builder.ping_interval(PING).connect().await.unwrap();
@@ -207,8 +208,10 @@ async fn killed_clients_come_back_and_hold_nothing_old() {
         writes.set(&1, &round).await.unwrap();
         becomes(&cache, 1, Some(round)).await;
         server.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).unwrap();
-        until("the writer to be back", async || writes.set(&1, &(1000 + round)).await.map_err(|e| e.to_string()))
-            .await;
+        until("the writer to be back", async || {
+            writes.set(&1, &(1000 + round)).await.map_err(|e| e.to_string())
+        })
+        .await;
         becomes(&cache, 1, Some(1000 + round)).await;
     }
 }
@@ -219,7 +222,8 @@ async fn silence_voids_all_after_a_ping_interval_and_a_time_out() {
     let server = Redis::start().unwrap();
     let proxy = Proxy::start(server.addr()).unwrap();
     let time_out = Duration::from_millis(300);
-    let builder = RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test").near(Near::new());
+    let builder =
+        RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test").near(Near::new());
     let redis = builder.command_timeout(time_out).connect_timeout(DEADLINE).ping_interval(PING).connect();
     let redis = redis.await.unwrap();
     is_open(&redis).await;
@@ -303,7 +307,8 @@ async fn all_nodes_of_a_cluster_are_heard() {
     let cluster = Cluster::start().unwrap();
     let url = cluster.urls()[0].replace("redis://", "redis-cluster://");
     let redis = near(&url, Near::new()).await;
-    let plain = RedisCache::builder(url).namespace("test").connect_timeout(DEADLINE).command_timeout(DEADLINE);
+    let plain =
+        RedisCache::builder(url).namespace("test").connect_timeout(DEADLINE).command_timeout(DEADLINE);
     let (cache, writes) = (numbers(&redis), numbers(&plain.connect().await.unwrap()));
     for key in 0..300 {
         writes.set(&key, &0).await.unwrap();
@@ -318,7 +323,8 @@ async fn all_nodes_of_a_cluster_are_heard() {
     }
     let owner = cluster.owner("test:number:7").unwrap();
     owner.kill().unwrap();
-    until("a replica to take over", async || writes.set(&7, &2).await.map_err(|error| error.to_string())).await;
+    until("a replica to take over", async || writes.set(&7, &2).await.map_err(|error| error.to_string()))
+        .await;
     becomes(&cache, 7, Some(2)).await;
     is_open(&redis).await;
     held(&cache, 7, 2).await;

@@ -30,11 +30,14 @@ async fn all_works(redis: &RedisCache) {
     redis.invalidate(["1"]).await.unwrap();
     let found: Vec<_> = cache.get_many(&keys).await.into_iter().map(|value| value.unwrap()).collect();
     assert_eq!(found, keys.iter().map(|key| (key % 3 != 1).then_some(key * 2)).collect::<Vec<_>>());
-    let removed: u64 = cache.remove_many(&keys).await.into_iter().map(|removed| u64::from(removed.unwrap())).sum();
+    let removed: u64 =
+        cache.remove_many(&keys).await.into_iter().map(|removed| u64::from(removed.unwrap())).sum();
     assert_eq!(removed, 100, "what is out of date is there yet");
     assert_eq!(cache.get_or_load(&7, || async { Loaded::Ok(1) }).await.unwrap(), 1);
     assert_eq!(cache.get(&7).await.unwrap(), Some(1));
-    assert!(cache.exists(&7).await.unwrap() && cache.ttl(&7).await.unwrap().unwrap() > Duration::from_secs(1));
+    assert!(
+        cache.exists(&7).await.unwrap() && cache.ttl(&7).await.unwrap().unwrap() > Duration::from_secs(1)
+    );
     assert!(cache.touch(&7, Duration::from_secs(10_000)).await.unwrap());
     assert!(cache.ttl(&7).await.unwrap().unwrap() > Duration::from_secs(9000));
     assert!(!cache.touch(&8, Duration::from_secs(1)).await.unwrap());

@@ -8,7 +8,8 @@ mod support;
 use support::{Loaded, connect, numbers};
 
 /// An envelope of version 1, of any length.
-const OLD: &str = "P2\x01\x01\x02\0\0\0abcd17 and what more there may have been of it at that time, which matters not";
+const OLD: &str =
+    "P2\x01\x01\x02\0\0\0abcd17 and what more there may have been of it at that time, which matters not";
 
 #[tokio::test]
 async fn foreign_values_are_counted_misses() {

@@ -153,7 +153,9 @@ async fn the_key_in_redis_is_the_documented_one() {
     let server = Redis::start().unwrap();
     let redis = RedisCache::builder(server.url()).namespace("my shop").connect().await.unwrap();
     redis.typed::<(u32, &str), u64>("a:b").build().unwrap().set(&(17, "de"), &1).await.unwrap();
-    let Reply::List(mut keys) = server.command(&["KEYS", "*"]).unwrap() else { panic!("KEYS answers a list") };
+    let Reply::List(mut keys) = server.command(&["KEYS", "*"]).unwrap() else {
+        panic!("KEYS answers a list")
+    };
     keys.sort_by(|a, b| a.text().cmp(&b.text()));
     let expected = ["my%20shop:#clear", "my%20shop:a%3Ab:#clear", "my%20shop:a%3Ab:(17,'de)"];
     assert_eq!(keys.iter().map(|key| key.text().unwrap()).collect::<Vec<_>>(), expected);

@@ -56,7 +56,10 @@ async fn sweeps(redis: &RedisCache) {
     redis.sweep().run().await.unwrap();
     assert_eq!(left().await, [""; 0]);
     assert_eq!(others.get("a").await.unwrap(), None);
-    assert_eq!(texts.sweep().all().page(0).run().await.unwrap_err().to_string(), "page = 0: must be from 1 to 100000");
+    assert_eq!(
+        texts.sweep().all().page(0).run().await.unwrap_err().to_string(),
+        "page = 0: must be from 1 to 100000"
+    );
 }
 
 /// The guide's hourly clean-up, without the live sessions that it took too.
@@ -67,11 +70,8 @@ async fn a_janitor_takes_what_nobody_asks_for() {
     server.command(&["SET", "session:dead", "of somebody"]).unwrap();
     server.command(&["SET", "session:alive", "of somebody"]).unwrap();
     server.command(&["SET", "temp:1", "x"]).unwrap();
-    let janitor = redis
-        .sweep_glob("session:*")
-        .idle(Duration::from_secs(2))
-        .every(Duration::from_millis(20))
-        .unwrap();
+    let janitor =
+        redis.sweep_glob("session:*").idle(Duration::from_secs(2)).every(Duration::from_millis(20)).unwrap();
     assert!(janitor.last().is_none_or(|(_, swept)| swept.unwrap().removed == 0));
     until("the idle session to go", async || {
         assert_eq!(server.command(&["GET", "session:alive"]).unwrap(), Reply::Text("of somebody".into()));

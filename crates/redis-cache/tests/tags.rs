@@ -27,7 +27,8 @@ async fn redis_forgets_what_is_invalidated_by_another_process() {
 async fn forgets_what_is_invalidated(reader: &RedisCache, writer: &RedisCache) {
     let cache = tagged(reader);
     let seen = async || {
-        let values = cache.get_many(&[1, 2, 3]).await.into_iter().map(|value| value.unwrap()).collect::<Vec<_>>();
+        let values =
+            cache.get_many(&[1, 2, 3]).await.into_iter().map(|value| value.unwrap()).collect::<Vec<_>>();
         let mut singly = Vec::new();
         for key in 1..=3 {
             singly.push(cache.get(&key).await.unwrap());
@@ -112,7 +113,10 @@ async fn too_many_and_too_long_tags_are_refused() {
     let cache: Cache<u64, u64> = in_memory().typed("number").build().unwrap();
     let many = Terms::new().tags((0..65).map(|tag| tag.to_string()));
     let error = cache.set_with(&1, &1, many).await.unwrap_err();
-    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Config, "an entry may have 64 tags, not 65"));
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (ErrorKind::Config, "an entry may have 64 tags, not 65")
+    );
     let error = cache.set_with(&1, &1, Terms::new().tag("x".repeat(256))).await.unwrap_err();
     assert_eq!(error.to_string(), "a tag may have 255 bytes, not 256");
     let error = cache.set_with(&1, &1, Terms::new().ttl(Duration::ZERO)).await.unwrap_err();

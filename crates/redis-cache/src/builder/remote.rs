@@ -136,7 +136,13 @@ impl Builder {
     pub async fn connect(self) -> Result<RedisCache, Error> {
         let settings = self.settings()?;
         let store = self.store()?;
-        Ok(self.over(Fred::connect(settings).await?, store))
+        let fred = Arc::new(Fred::connect(settings).await?);
+        let lane = store.as_ref().map(|store| self.lane(&fred, store));
+        if let Some(lane) = &lane {
+            // With a server that cannot be listened to, all works as without.
+            let _ = tokio::time::timeout(self.connect_timeout, lane.tried()).await;
+        }
+        Ok(self.over(fred, store.zip(lane)))
     }
 
     /// Connects in the background, so that a service starts while its cache is down: until there is a connection,
@@ -147,7 +153,9 @@ impl Builder {
     pub fn build(self) -> Result<RedisCache, ConfigError> {
         let settings = self.settings()?;
         let store = self.store()?;
-        Ok(self.over(Fred::start(settings)?, store))
+        let fred = Arc::new(Fred::start(settings)?);
+        let lane = store.as_ref().map(|store| self.lane(&fred, store));
+        Ok(self.over(fred, store.zip(lane)))
     }
 
     fn store(&self) -> Result<Option<Arc<Store>>, ConfigError> {
@@ -163,19 +171,19 @@ impl Builder {
         Ok(Some(Arc::new(store)))
     }
 
-    fn over(&self, fred: Fred, store: Option<Arc<Store>>) -> RedisCache {
-        let fred = Arc::new(fred);
-        let near = store.map(|store| {
-            let settings = lane::Settings {
-                command_timeout: self.command_timeout,
-                connect_timeout: self.connect_timeout,
-                max_queued: self.max_queued,
-                ping: self.ping,
-            };
-            let (topology, listener) = (Arc::clone(&fred), Arc::clone(&store));
-            let lane = Lane::start(settings, fred.login(), topology, listener);
-            NearTier::new(store, Remote::new(lane))
-        });
+    fn lane(&self, fred: &Arc<Fred>, store: &Arc<Store>) -> Lane {
+        let settings = lane::Settings {
+            command_timeout: self.command_timeout,
+            connect_timeout: self.connect_timeout,
+            max_queued: self.max_queued,
+            ping: self.ping,
+        };
+        let (topology, listener) = (Arc::clone(fred), Arc::clone(store));
+        Lane::start(settings, fred.login(), topology, listener)
+    }
+
+    fn over(&self, fred: Arc<Fred>, near: Option<(Arc<Store>, Lane)>) -> RedisCache {
+        let near = near.map(|(store, lane)| NearTier::new(store, Remote::new(lane)));
         let remote = Remote::new(Breaker::new(fred, self.breaker));
         RedisCache::over(remote, &self.namespace, Arc::new(SystemClock), near)
     }

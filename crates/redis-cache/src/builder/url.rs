@@ -30,10 +30,15 @@ pub(super) fn parse(url: &str) -> Result<Config, ConfigError> {
         return refuse("must not have a fragment".to_owned());
     }
     let query = url.split_once('?').map_or("", |(_, query)| query);
-    let mut given = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut given = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     if let Some((unknown, _)) = given.clone().find(|(name, _)| !parameters.contains(name)) {
         return refuse(match parameters {
-            [] => format!("takes no parameters such as `{unknown}`: must end after the database, as in {scheme}://host:6379/0"),
+            [] => format!(
+                "takes no parameters such as `{unknown}`: must end after the database, as in {scheme}://host:6379/0"
+            ),
             known => format!("takes {} as parameters, not `{unknown}`", known.join(" and ")),
         });
     }
@@ -77,9 +82,7 @@ fn example(scheme: &str) -> String {
         _ if scheme.ends_with("-sentinel") => {
             format!("{scheme}://user:password@host:26379/0?sentinelServiceName=main&node=other:26379")
         }
-        _ => format!(
-            "{scheme}://user:password@host:6379/0, the port below 65536, the database below 256"
-        ),
+        _ => format!("{scheme}://user:password@host:6379/0, the port below 65536, the database below 256"),
     }
 }
 

@@ -1,11 +1,5 @@
 use super::{Cache, Shared};
-use crate::{
-    Compression, RedisCache,
-    codec::Codec,
-    entry::Limits,
-    key::escape,
-    stats::Counters,
-};
+use crate::{Compression, RedisCache, codec::Codec, entry::Limits, key::escape, stats::Counters};
 use perfect21_core::ConfigError;
 use perfect21_smart_cache::Flight;
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};

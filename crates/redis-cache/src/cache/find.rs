@@ -194,8 +194,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let scope: Result<Vec<u64>, Error> =
             found.drain(keys.len()..).map(|found| Ok(version::number(&found?))).collect();
         let scope = scope.map(|scope| scope_of(&scope));
-        let entries: Vec<_> =
-            found.into_iter().map(|found| Ok(self.decoded(self.counted(found)?))).collect();
+        let entries: Vec<_> = found.into_iter().map(|found| Ok(self.decoded(self.counted(found)?))).collect();
         let tags = self.versions_of(&entries).await;
         let judge = |entry: Result<Option<Entry<V>>, Error>| {
             let Some(entry) = entry? else { return Ok(None) };

@@ -44,7 +44,10 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
                     })
                     .unzip();
                 let mut done = self.shared.put_many(good.into_iter().flatten().collect()).await.into_iter();
-                answers.into_iter().map(|answer| answer.and_then(|()| done.next().unwrap_or(Ok(())))).collect()
+                answers
+                    .into_iter()
+                    .map(|answer| answer.and_then(|()| done.next().unwrap_or(Ok(()))))
+                    .collect()
             }
         }
     }

@@ -13,17 +13,16 @@ pub use terms::Terms;
 pub(crate) use write::Basis;
 
 use crate::{
-    Error, ErrorKind, Key, Stats,
-    backend::FullKey,
-    codec::Codec,
-    key::KeyWriter,
-    load::Outcome,
-    redis_cache::Core,
-    stats::Counters,
-    version,
+    Error, ErrorKind, Key, Stats, backend::FullKey, codec::Codec, key::KeyWriter, load::Outcome,
+    redis_cache::Core, stats::Counters, version,
 };
 use perfect21_smart_cache::Flight;
-use std::{fmt, marker::PhantomData, sync::Arc, time::{SystemTime, UNIX_EPOCH}};
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// Values `V` under keys `K`, in a part of Redis of its own.
 ///

@@ -169,7 +169,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     /// Who asks after it joins no load that began before it.
     pub(crate) async fn put_many(&self, puts: Vec<Put>) -> Vec<Result<(), Error>> {
-        let latency = if puts.len() == 1 { &self.counters.latencies.set } else { &self.counters.latencies.many };
+        let latency =
+            if puts.len() == 1 { &self.counters.latencies.set } else { &self.counters.latencies.many };
         let bytes = puts.iter().map(|put| put.value.len() as u64).sum();
         let _written = Written::of(self, puts.iter().map(|put| FullKey::clone(&put.key)));
         let done = timed(latency, self.core.backend.put(puts)).await;
@@ -178,10 +179,13 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     }
 
     pub(crate) async fn remove_many(&self, keys: Vec<FullKey>) -> Vec<Result<bool, Error>> {
-        let latency = if keys.len() == 1 { &self.counters.latencies.remove } else { &self.counters.latencies.many };
+        let latency =
+            if keys.len() == 1 { &self.counters.latencies.remove } else { &self.counters.latencies.many };
         let _written = Written::of(self, keys.iter().cloned());
         let done = timed(latency, self.core.backend.remove(keys)).await;
-        done.into_iter().map(|done| self.counted(done).inspect(|_| self.counters.removes.increment())).collect()
+        done.into_iter()
+            .map(|done| self.counted(done).inspect(|_| self.counters.removes.increment()))
+            .collect()
     }
 }
 

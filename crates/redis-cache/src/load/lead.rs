@@ -134,7 +134,9 @@ impl<V: Clone + Send + Sync + 'static> Lead<V> {
             Ok((Leased::Theirs, _)) => return self.outdated().unwrap_or(Outcome::Value(None)),
             Ok((Leased::Ours(lease), basis)) => (Some(lease), basis),
             Ok((Leased::Without, _)) => (None, None),
-            Err(error) if self.shared.settings.on_error == ErrorPolicy::Strict => return Outcome::Cache(error),
+            Err(error) if self.shared.settings.on_error == ErrorPolicy::Strict => {
+                return Outcome::Cache(error);
+            }
             Err(_) => (None, None),
         };
         let start = Instant::now();
@@ -206,7 +208,13 @@ impl<V: Clone + Send + Sync + 'static> Lead<V> {
     }
 
     /// Stores what a load brought, unless a write overtook it. What goes wrong is counted: the value is there anyway.
-    async fn store(&self, lease: Lease, (mut basis, epoch): (Basis, u64), loaded: &Loaded<Option<V>>, load_us: u32) {
+    async fn store(
+        &self,
+        lease: Lease,
+        (mut basis, epoch): (Basis, u64),
+        loaded: &Loaded<Option<V>>,
+        load_us: u32,
+    ) {
         let shared = &self.shared;
         let terms = &loaded.terms;
         let Ok(fresh) = shared.fresh(terms.ttl, loaded.value.is_none()) else { return };
@@ -246,7 +254,8 @@ impl<V: Clone + Send + Sync + 'static> Lead<V> {
         tags.retain(|tag| !self.tags.contains(tag));
         let keys = tags.iter().map(|tag| shared.core.names.tag(tag)).collect();
         let versions = shared.counted(version::make(&shared.core, keys, Some(shared.life(fresh))).await)?;
-        let now = shared.counted(version::read(&shared.core, &[FullKey::clone(&shared.core.names.tags)]).await)?;
+        let now =
+            shared.counted(version::read(&shared.core, &[FullKey::clone(&shared.core.names.tags)]).await)?;
         let late = tags.into_iter().zip(versions).collect();
         Ok(Some(late).filter(|_| now == [epoch]))
     }

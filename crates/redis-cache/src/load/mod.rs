@@ -94,13 +94,17 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         let prepared = shared.full_key(key).and_then(|key| Ok((key, tags?)));
         let (key, tags) = match prepared {
             Ok(prepared) => prepared,
-            Err(error) if shared.settings.on_error == ErrorPolicy::Strict => return Err(LoadError::Cache(error)),
+            Err(error) if shared.settings.on_error == ErrorPolicy::Strict => {
+                return Err(LoadError::Cache(error));
+            }
             // What cannot be under any key is nobody else's to wait for.
             Err(_) => return shared.without(load, wanted).await,
         };
         let mut lead = Lead::new(Arc::clone(shared), FullKey::clone(&key), tags);
         match shared.find(&key).await {
-            Err(error) if shared.settings.on_error == ErrorPolicy::Strict => return Err(LoadError::Cache(error)),
+            Err(error) if shared.settings.on_error == ErrorPolicy::Strict => {
+                return Err(LoadError::Cache(error));
+            }
             Err(_) => lead.unreachable(shared.last_held(&key)),
             Ok(None) => {}
             Ok(Some(hit)) => match shared.use_fresh(&hit, &wanted) {

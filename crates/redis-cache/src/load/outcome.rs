@@ -10,7 +10,10 @@ use std::{
 pub(crate) enum Outcome<V> {
     /// A value, or that there is none.
     Value(Option<V>),
-    Failed { error: Arc<dyn Any + Send + Sync>, of: &'static str },
+    Failed {
+        error: Arc<dyn Any + Send + Sync>,
+        of: &'static str,
+    },
     TimedOut(Duration),
     Cache(Error),
 }

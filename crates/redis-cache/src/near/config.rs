@@ -74,7 +74,11 @@ impl Near {
         }
         let window = self.settings.stale_window;
         if window > Duration::from_secs(24 * 3600) {
-            return Err(ConfigError::new("stale_window", format_args!("{window:?}"), "must be at most 1 day"));
+            return Err(ConfigError::new(
+                "stale_window",
+                format_args!("{window:?}"),
+                "must be at most 1 day",
+            ));
         }
         Ok(())
     }

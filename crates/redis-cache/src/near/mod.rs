@@ -42,7 +42,10 @@ impl NearTier {
     }
 
     /// As [`read`](Self::read), for many keys.
-    pub(crate) async fn read_many(&self, keys: &[FullKey]) -> Option<(Vec<Result<Found, Error>>, Vec<Ticket<'_>>)> {
+    pub(crate) async fn read_many(
+        &self,
+        keys: &[FullKey],
+    ) -> Option<(Vec<Result<Found, Error>>, Vec<Ticket<'_>>)> {
         let tickets = keys.iter().map(|key| self.store.begin(key)).collect::<Option<Vec<_>>>()?;
         Some((self.reader.get_many(keys).await, tickets))
     }

@@ -150,7 +150,8 @@ impl Store {
         }
         if epoch == 0 && !self.settings.stale_window.is_zero() {
             let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_near = lost.at.is_some_and(|at| now.saturating_duration_since(at) < self.settings.stale_window);
+            let is_near =
+                lost.at.is_some_and(|at| now.saturating_duration_since(at) < self.settings.stale_window);
             if is_near && lost.last == held.epoch {
                 return Trust::Lost;
             }

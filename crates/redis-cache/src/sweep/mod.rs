@@ -7,13 +7,7 @@ mod janitor;
 
 pub use janitor::Janitor;
 
-use crate::{
-    Cache, Error, RedisCache,
-    backend::FullKey,
-    key::escape,
-    redis_cache::Core,
-    transport::Node,
-};
+use crate::{Cache, Error, RedisCache, backend::FullKey, key::escape, redis_cache::Core, transport::Node};
 use bytes::Bytes;
 use perfect21_core::ConfigError;
 use std::{fmt, sync::Arc, time::Duration};

@@ -46,10 +46,7 @@ impl<T: Transport> Breaker<T> {
         Self { shared: Arc::new(shared) }
     }
 
-    async fn guarded(
-        &self,
-        call: impl Future<Output = Result<Reply, Error>> + Send,
-    ) -> Result<Reply, Error> {
+    async fn guarded(&self, call: impl Future<Output = Result<Reply, Error>> + Send) -> Result<Reply, Error> {
         if self.shared.open.load(Ordering::Acquire) {
             return Err(self.shared.given_up());
         }
@@ -82,7 +79,10 @@ impl<T: Transport> Shared<T> {
 
     #[cold]
     fn given_up(&self) -> Error {
-        let message = format!("redis did not answer {} calls in a row, and is given up until it answers again", self.after);
+        let message = format!(
+            "redis did not answer {} calls in a row, and is given up until it answers again",
+            self.after
+        );
         Error::new(ErrorKind::Unavailable, message)
     }
 

@@ -1,11 +1,11 @@
 //! What speaks to servers: one command, one answer. All that a cache means by its commands is in [`backend`](crate::backend),
 //! so what is here can be replaced.
 
+pub(crate) mod breaker;
 #[cfg(feature = "fred")]
 pub(crate) mod fred;
 #[cfg(feature = "fred")]
 pub(crate) mod lane;
-pub(crate) mod breaker;
 mod reply;
 
 pub(crate) use reply::{Reply, refused};

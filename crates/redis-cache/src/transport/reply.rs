@@ -40,7 +40,9 @@ impl Reply {
         match self {
             Self::Refused(text) => refused(&text),
             Self::Nil => Error::new(ErrorKind::Server, format!("redis answered with nothing, not {wanted}")),
-            Self::Text(_) => Error::new(ErrorKind::Server, format!("redis answered with a text, not {wanted}")),
+            Self::Text(_) => {
+                Error::new(ErrorKind::Server, format!("redis answered with a text, not {wanted}"))
+            }
             Self::Number(number) => {
                 Error::new(ErrorKind::Server, format!("redis answered with {number}, not {wanted}"))
             }

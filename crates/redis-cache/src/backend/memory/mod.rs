@@ -68,7 +68,8 @@ impl Memory {
             None => self.entries.insert(key, held),
         };
         kept.map_err(|full| {
-            Error::new(ErrorKind::TooLarge, "the value does not fit into memory").with_source(full.to_string())
+            Error::new(ErrorKind::TooLarge, "the value does not fit into memory")
+                .with_source(full.to_string())
         })
     }
 
@@ -237,7 +238,8 @@ impl Backend for Memory {
             idle.is_none_or(|idle| u128::from(now_ms.saturating_sub(asked)) >= idle.as_millis())
         };
         let gone = keys.into_iter().filter(|key| {
-            self.entries.get(&**key).is_some_and(|held| is_idle(&held)) && self.entries.remove(&**key).is_some()
+            self.entries.get(&**key).is_some_and(|held| is_idle(&held))
+                && self.entries.remove(&**key).is_some()
         });
         now(Ok(gone.count() as u64))
     }

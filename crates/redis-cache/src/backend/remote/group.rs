@@ -58,7 +58,8 @@ pub(super) fn spread<O>(count: usize, answers: Vec<Answers<O>>) -> Vec<Result<O,
     for (place, answer) in answers.into_iter().flatten() {
         all[place] = Some(answer);
     }
-    let missing = || Error::new(crate::ErrorKind::Server, "redis answered for fewer keys than it was asked for");
+    let missing =
+        || Error::new(crate::ErrorKind::Server, "redis answered for fewer keys than it was asked for");
     all.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing()))).collect()
 }
 

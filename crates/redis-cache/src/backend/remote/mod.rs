@@ -16,7 +16,11 @@ use futures_util::future::join_all;
 use group::{Group, groups};
 use perfect21_core::Visitor;
 use script::Script;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 pub(crate) struct Remote<T> {
     transport: Arc<T>,
@@ -30,8 +34,9 @@ impl<T: Transport> Remote<T> {
         Self { transport: Arc::new(transport) }
     }
 
-    /// Runs what writes as a task of its own: fred drops a command that timed out while it waited for a connection, but
-    /// not one whose caller went away, and that would be written late.
+    /// Sends what writes at once, so that the writes of one caller keep their order, and waits for the answer as a task of its
+    /// own: fred drops a command that timed out while it waited for a connection, but not one whose caller went away, and
+    /// that would be written late.
     fn write<O: Send + 'static>(
         &self,
         failed: impl FnOnce(Error) -> O + Send + 'static,
@@ -41,7 +46,11 @@ impl<T: Transport> Remote<T> {
             let error = Error::new(ErrorKind::Unavailable, "there is no connection to redis");
             return Box::pin(std::future::ready(failed(error)));
         }
-        let task = tokio::spawn(write.run(Arc::clone(&self.transport)));
+        let mut writing = Box::pin(write.run(Arc::clone(&self.transport)));
+        if let Poll::Ready(done) = writing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return Box::pin(std::future::ready(done));
+        }
+        let task = tokio::spawn(writing);
         Box::pin(async move {
             task.await.unwrap_or_else(|error| {
                 failed(Error::new(ErrorKind::Unavailable, "the write was given up").with_source(error))
@@ -65,17 +74,13 @@ where
     }
 }
 
-/// Runs a script, in full where the server has not seen it.
 async fn run<T: Transport>(
     transport: &T,
     script: &Script,
     keys: &[Bytes],
     args: &[Bytes],
 ) -> Result<Reply, Error> {
-    match transport.call(script.by_name(keys, args)).await {
-        Err(error) if error.is_no_script() => transport.call(script.in_full(keys, args)).await,
-        answered => answered,
-    }
+    transport.call(script.command(keys, args)).await
 }
 
 fn bytes(text: &str) -> Bytes {
@@ -125,43 +130,53 @@ impl<T: Transport> Backend for Remote<T> {
 
     fn put(&self, puts: Vec<Put>) -> Answer<'static, Vec<Result<(), Error>>> {
         let count = puts.len();
-        self.write(move |error| group::same(count, error), move |transport: Arc<T>| async move {
-            let transport = &*transport;
-            let put = |group: Group<Put>| async move {
-                let (mut keys, mut leases, mut args) = (Vec::new(), Vec::new(), Vec::new());
-                for put in &group.items {
-                    let [key, lease] = key_and_lease(&put.key);
-                    keys.push(key);
-                    leases.push(lease);
-                    args.extend([put.value.clone(), number(millis(put.ttl))]);
-                }
-                keys.append(&mut leases);
-                let done = run(transport, &script::PUT, &keys, &args).await.map(|_| ());
-                let count = group.items.len();
-                group.answer(done.map(|()| (0..count).map(|_| Ok(())).collect()))
-            };
-            let slot = |put: Put| (transport.slot(&put.key), put);
-            let groups = groups(puts.into_iter().map(slot), |put| put.key.len() + put.value.len());
-            group::spread(count, join_all(groups.into_iter().map(put)).await)
-        })
+        self.write(
+            move |error| group::same(count, error),
+            move |transport: Arc<T>| async move {
+                let transport = &*transport;
+                let put = |group: Group<Put>| async move {
+                    let (mut keys, mut leases, mut args) = (Vec::new(), Vec::new(), Vec::new());
+                    for put in &group.items {
+                        let [key, lease] = key_and_lease(&put.key);
+                        keys.push(key);
+                        leases.push(lease);
+                        args.extend([put.value.clone(), number(millis(put.ttl))]);
+                    }
+                    keys.append(&mut leases);
+                    let done = run(transport, &script::PUT, &keys, &args).await.map(|_| ());
+                    let count = group.items.len();
+                    group.answer(done.map(|()| (0..count).map(|_| Ok(())).collect()))
+                };
+                let slot = |put: Put| (transport.slot(&put.key), put);
+                let groups = groups(puts.into_iter().map(slot), |put| put.key.len() + put.value.len());
+                group::spread(count, join_all(groups.into_iter().map(put)).await)
+            },
+        )
     }
 
     fn remove(&self, keys: Vec<FullKey>) -> Answer<'static, Vec<Result<bool, Error>>> {
         let count = keys.len();
-        self.write(move |error| group::same(count, error), move |transport: Arc<T>| async move {
-            let transport = &*transport;
-            let remove = |group: Group<FullKey>| async move {
-                let (mut keys, leases): (Vec<_>, Vec<_>) =
-                    group.items.iter().map(|key| key_and_lease(key)).map(|[key, lease]| (key, lease)).unzip();
-                keys.extend(leases);
-                let gone = run(transport, &script::REMOVE, &keys, &[]).await.and_then(Reply::many);
-                let gone = gone.map(|gone| gone.into_iter().map(|gone| Ok(gone.number()? > 0)).collect());
-                group.answer(gone)
-            };
-            let slot = |key: FullKey| (transport.slot(&key), key);
-            let groups = groups(keys.into_iter().map(slot), |key| key.len());
-            group::spread(count, join_all(groups.into_iter().map(remove)).await)
-        })
+        self.write(
+            move |error| group::same(count, error),
+            move |transport: Arc<T>| async move {
+                let transport = &*transport;
+                let remove = |group: Group<FullKey>| async move {
+                    let (mut keys, leases): (Vec<_>, Vec<_>) = group
+                        .items
+                        .iter()
+                        .map(|key| key_and_lease(key))
+                        .map(|[key, lease]| (key, lease))
+                        .unzip();
+                    keys.extend(leases);
+                    let gone = run(transport, &script::REMOVE, &keys, &[]).await.and_then(Reply::many);
+                    let gone = gone.map(|gone| gone.into_iter().map(|gone| Ok(gone.number()? > 0)).collect());
+                    group.answer(gone)
+                };
+                let slot = |key: FullKey| (transport.slot(&key), key);
+                let groups = groups(keys.into_iter().map(slot), |key| key.len());
+                group::spread(count, join_all(groups.into_iter().map(remove)).await)
+            },
+        )
     }
 
     fn ttl<'a>(&'a self, key: &'a FullKey) -> Answer<'a, Result<Option<Left>, Error>> {

@@ -1,49 +1,30 @@
 //! What must be done in one step, as scripts that run within the server.
 //!
-//! In a cluster all keys of a call are of one slot.
+//! In a cluster all keys of a call are of one slot. They go in full each time: a script that is called by its name must be
+//! sent again when the server has forgotten it, and meanwhile a later write of the same key would overtake it.
 
 use crate::transport::Command;
 use bytes::Bytes;
-use std::sync::OnceLock;
 
-/// A script and the name that a server gives it once it has seen it.
-pub(super) struct Script {
-    source: &'static str,
-    sha: OnceLock<Bytes>,
-}
+pub(super) struct Script(&'static str);
 
 impl Script {
-    const fn new(source: &'static str) -> Self {
-        Self { source, sha: OnceLock::new() }
-    }
-
-    /// By its name.
-    pub(super) fn by_name(&self, keys: &[Bytes], args: &[Bytes]) -> Command {
-        let sha = self.sha.get_or_init(|| fred::util::sha1_hash(self.source).into());
-        Self::command("EVALSHA", sha.clone(), keys, args)
-    }
-
-    /// In full, for a server that has not seen it.
-    pub(super) fn in_full(&self, keys: &[Bytes], args: &[Bytes]) -> Command {
-        Self::command("EVAL", Bytes::from_static(self.source.as_bytes()), keys, args)
-    }
-
-    fn command(name: &'static str, script: Bytes, keys: &[Bytes], args: &[Bytes]) -> Command {
-        let count = Bytes::from(keys.len().to_string());
-        let all = [script, count].into_iter().chain(keys.iter().cloned()).chain(args.iter().cloned());
-        Command::new(name, all).with_key_at(2)
+    pub(super) fn command(&self, keys: &[Bytes], args: &[Bytes]) -> Command {
+        let (source, count) = (Bytes::from_static(self.0.as_bytes()), Bytes::from(keys.len().to_string()));
+        let all = [source, count].into_iter().chain(keys.iter().cloned()).chain(args.iter().cloned());
+        Command::new("EVAL", all).with_key_at(2)
     }
 }
 
 /// Keys, then the leases beside them; a value and its milliseconds for each key.
-pub(super) static PUT: Script = Script::new(
+pub(super) static PUT: Script = Script(
     "local n = #KEYS / 2
 for i = 1, n do redis.call('SET', KEYS[i], ARGV[2 * i - 1], 'PX', ARGV[2 * i]) end
 return redis.call('DEL', unpack(KEYS, n + 1))",
 );
 
 /// Keys, then the leases beside them.
-pub(super) static REMOVE: Script = Script::new(
+pub(super) static REMOVE: Script = Script(
     "local n = #KEYS / 2
 local gone = {}
 for i = 1, n do gone[i] = redis.call('UNLINK', KEYS[i]) end
@@ -52,7 +33,7 @@ return gone",
 );
 
 /// A key and its lease; token, milliseconds, and 1 to steal it. A call that is sent twice is answered alike.
-pub(super) static LEASE: Script = Script::new(
+pub(super) static LEASE: Script = Script(
     "local ours = true
 if ARGV[3] == '1' then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 else
@@ -63,19 +44,19 @@ return { redis.pcall('GET', KEYS[1]), ours and 1 or 0 }",
 );
 
 /// A lease; token and milliseconds.
-pub(super) static RENEW: Script = Script::new(
+pub(super) static RENEW: Script = Script(
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 
 /// A lease; its token.
-pub(super) static RELEASE: Script = Script::new(
+pub(super) static RELEASE: Script = Script(
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])",
 );
 
 /// A key and its lease; token, value and milliseconds.
-pub(super) static FILL: Script = Script::new(
+pub(super) static FILL: Script = Script(
     "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
@@ -83,7 +64,7 @@ return 1",
 );
 
 /// Keys of versions; a new version, and the milliseconds that they must live, 0 for ever.
-pub(super) static MAKE_VERSIONS: Script = Script::new(
+pub(super) static MAKE_VERSIONS: Script = Script(
     "local must = tonumber(ARGV[2])
 local versions = {}
 for i, key in ipairs(KEYS) do
@@ -102,7 +83,7 @@ return versions",
 );
 
 /// A key; seconds for which nobody must have asked for it.
-pub(super) static UNLINK_IDLE: Script = Script::new(
+pub(super) static UNLINK_IDLE: Script = Script(
     "local idle = redis.call('OBJECT', 'IDLETIME', KEYS[1])
 if not idle or idle < tonumber(ARGV[1]) then return 0 end
 return redis.call('UNLINK', KEYS[1])",

@@ -25,18 +25,22 @@ pub(super) fn make<T: Transport>(
     ttl: Option<Duration>,
 ) -> Answer<'static, Vec<Result<u64, Error>>> {
     let count = keys.len();
-    remote.write(move |error| group::same(count, error), move |transport: Arc<T>| async move {
-        let transport = &*transport;
-        let make = |group: Group<FullKey>| async move {
-            let keys: Vec<_> = group.items.iter().map(|key| bytes(key)).collect();
-            let args = [new_version().to_string().into(), number(ttl.map_or(0, millis))];
-            let versions = run(transport, &script::MAKE_VERSIONS, &keys, &args).await.and_then(Reply::many);
-            group.answer(versions.map(|versions| versions.into_iter().map(parse).collect()))
-        };
-        let slot = |key: FullKey| (transport.slot(&key), key);
-        let groups = groups(keys.into_iter().map(slot), |key| key.len());
-        group::spread(count, join_all(groups.into_iter().map(make)).await)
-    })
+    remote.write(
+        move |error| group::same(count, error),
+        move |transport: Arc<T>| async move {
+            let transport = &*transport;
+            let make = |group: Group<FullKey>| async move {
+                let keys: Vec<_> = group.items.iter().map(|key| bytes(key)).collect();
+                let args = [new_version().to_string().into(), number(ttl.map_or(0, millis))];
+                let versions =
+                    run(transport, &script::MAKE_VERSIONS, &keys, &args).await.and_then(Reply::many);
+                group.answer(versions.map(|versions| versions.into_iter().map(parse).collect()))
+            };
+            let slot = |key: FullKey| (transport.slot(&key), key);
+            let groups = groups(keys.into_iter().map(slot), |key| key.len());
+            group::spread(count, join_all(groups.into_iter().map(make)).await)
+        },
+    )
 }
 
 pub(super) fn bump<T: Transport>(
@@ -44,15 +48,18 @@ pub(super) fn bump<T: Transport>(
     keys: Vec<FullKey>,
 ) -> Answer<'static, Vec<Result<(), Error>>> {
     let count = keys.len();
-    remote.write(move |error| group::same(count, error), move |transport: Arc<T>| async move {
-        let transport = &*transport;
-        let bump = |key: FullKey| async move {
-            // Where there is none, nothing stands that has been seen with it.
-            let args = [bytes(&key), new_version().to_string().into(), "XX".into(), "KEEPTTL".into()];
-            transport.call(Command::new("SET", args)).await.map(|_| ())
-        };
-        join_all(keys.into_iter().map(bump)).await
-    })
+    remote.write(
+        move |error| group::same(count, error),
+        move |transport: Arc<T>| async move {
+            let transport = &*transport;
+            let bump = |key: FullKey| async move {
+                // Where there is none, nothing stands that has been seen with it.
+                let args = [bytes(&key), new_version().to_string().into(), "XX".into(), "KEEPTTL".into()];
+                transport.call(Command::new("SET", args)).await.map(|_| ())
+            };
+            join_all(keys.into_iter().map(bump)).await
+        },
+    )
 }
 
 fn parse(reply: Reply) -> Result<u64, Error> {

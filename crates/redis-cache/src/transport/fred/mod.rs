@@ -6,7 +6,10 @@ mod settings;
 
 pub(crate) use settings::Settings;
 
-use super::{Command, Node, Reply, Transport, lane::{Login, Topology}};
+use super::{
+    Command, Node, Reply, Transport,
+    lane::{Login, Topology},
+};
 use crate::{Error, ErrorKind, backend::Answer};
 use driver::{Attempt, Driver};
 use fred::{
@@ -163,9 +166,15 @@ impl Transport for Fred {
         match &self.settings.config.server {
             ServerConfig::Clustered { .. } => {
                 let routing = client.cached_cluster_state();
-                routing.iter().flat_map(ClusterRouting::unique_primary_nodes).map(|server| node(&server)).collect()
+                routing
+                    .iter()
+                    .flat_map(ClusterRouting::unique_primary_nodes)
+                    .map(|server| node(&server))
+                    .collect()
             }
-            ServerConfig::Sentinel { .. } => client.active_connections().first().map(node).into_iter().collect(),
+            ServerConfig::Sentinel { .. } => {
+                client.active_connections().first().map(node).into_iter().collect()
+            }
             server => server.hosts().first().map(node).into_iter().collect(),
         }
     }
@@ -188,7 +197,11 @@ impl Topology for Fred {
         match client.is_clustered() {
             true => {
                 let routing = client.cached_cluster_state();
-                routing.iter().flat_map(|routing| routing.slots()).map(|range| (range.start, node(&range.primary))).collect()
+                routing
+                    .iter()
+                    .flat_map(|routing| routing.slots())
+                    .map(|range| (range.start, node(&range.primary)))
+                    .collect()
             }
             false => self.nodes().into_iter().map(|node| (0, node)).collect(),
         }

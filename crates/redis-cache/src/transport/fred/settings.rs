@@ -53,7 +53,9 @@ impl Settings {
                 connection.reconnect_on_auth_error = true;
                 connection.tcp.nodelay = Some(true);
                 connection.tcp.keepalive = Some(
-                    TcpKeepalive::new().with_time(Duration::from_secs(1)).with_interval(Duration::from_secs(3)),
+                    TcpKeepalive::new()
+                        .with_time(Duration::from_secs(1))
+                        .with_interval(Duration::from_secs(3)),
                 );
                 connection.unresponsive = UnresponsiveConfig {
                     max_timeout: Some(Duration::from_secs(1).max(2 * self.command_timeout)),

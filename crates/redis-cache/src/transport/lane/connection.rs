@@ -122,7 +122,8 @@ impl Shared {
                 match heard {
                     Heard::Reply(reply) => {
                         let waiting = self.queue().waiting.pop_front();
-                        let unasked = || io::Error::new(io::ErrorKind::InvalidData, "an answer that nobody asked for");
+                        let unasked =
+                            || io::Error::new(io::ErrorKind::InvalidData, "an answer that nobody asked for");
                         // Who does not wait any more does not mind.
                         let _ = waiting.ok_or_else(unasked)?.send(reply);
                     }

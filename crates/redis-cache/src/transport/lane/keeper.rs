@@ -1,7 +1,10 @@
 //! Who keeps the connections of a lane, and says when they can be relied on.
 
 use super::{Routes, Shared, connect::connect, connection::Connection};
-use crate::{Error, transport::{Command, Node, Reply}};
+use crate::{
+    Error,
+    transport::{Command, Node, Reply},
+};
 use futures_util::future::{join_all, select_all, try_join_all};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
@@ -12,10 +15,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn keep(shared: Arc<Shared>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        if let Ok(routes) = open(&shared).await {
-            pause = FIRST_PAUSE;
+        let opened = open(&shared).await;
+        if let Ok(routes) = &opened {
             shared.set_routes(Some(routes.clone()));
             shared.listener.opened();
+        }
+        shared.tried.send_replace(true);
+        if let Ok(routes) = opened {
+            pause = FIRST_PAUSE;
             watch(&shared, &routes).await;
             // Told first, so that nothing counts any more when the connections end.
             shared.listener.lost();
@@ -47,7 +54,8 @@ async fn open(shared: &Arc<Shared>) -> Result<Routes, Error> {
 async fn open_one(shared: &Arc<Shared>, node: &Node) -> Result<Connection, Error> {
     let stream = connect(&shared.login, node).await?;
     let connection = Connection::start(stream, Arc::clone(&shared.listener), shared.settings.max_queued);
-    let steps = shared.login.steps().into_iter().chain([Command::new("CLIENT", ["TRACKING".into(), "ON".into()])]);
+    let steps =
+        shared.login.steps().into_iter().chain([Command::new("CLIENT", ["TRACKING".into(), "ON".into()])]);
     for step in steps {
         connection.call(&step, shared.settings.connect_timeout).await?.sound()?;
     }
@@ -75,7 +83,8 @@ async fn watch(shared: &Shared, routes: &Routes) {
             let now: Vec<_> = shared.topology.ranges();
             let same = now.len() == routes.ranges.len()
                 && now.iter().zip(routes.ranges.iter()).all(|((first, node), (known_first, at))| {
-                    first == known_first && routes.connections.get(*at).is_some_and(|(known, _)| known == node)
+                    first == known_first
+                        && routes.connections.get(*at).is_some_and(|(known, _)| known == node)
                 });
             if !same && !now.is_empty() {
                 return;

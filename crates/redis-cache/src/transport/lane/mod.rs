@@ -20,7 +20,10 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 /// Where the keys are, told by whoever knows.
 pub(crate) trait Topology: Send + Sync + 'static {
@@ -69,6 +72,8 @@ struct Shared {
     routes: RwLock<Option<Routes>>,
     /// Somebody has seen that a route is wrong.
     misled: Notify,
+    /// Whether the first attempt to connect has ended, well or not.
+    tried: watch::Sender<bool>,
 }
 
 /// Who has which slots, and the connection to it.
@@ -94,9 +99,16 @@ impl Lane {
             listener,
             routes: RwLock::new(None),
             misled: Notify::new(),
+            tried: watch::Sender::new(false),
         });
         let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared)));
         Self { shared, keeper }
+    }
+
+    /// Waits until the first attempt to connect has ended.
+    pub(crate) async fn tried(&self) {
+        // The sender lives as long as we do.
+        let _ = self.shared.tried.subscribe().wait_for(|tried| *tried).await;
     }
 
     async fn send(&self, connection: Option<Connection>, command: Command) -> Result<Reply, Error> {
@@ -150,7 +162,11 @@ impl Transport for Lane {
     async fn call_on(&self, node: &Node, command: Command) -> Result<Reply, Error> {
         let routes = self.shared.routes();
         let connection = routes.and_then(|routes| {
-            routes.connections.iter().find(|(known, _)| known == node).map(|(_, connection)| connection.clone())
+            routes
+                .connections
+                .iter()
+                .find(|(known, _)| known == node)
+                .map(|(_, connection)| connection.clone())
         });
         self.send(connection, command).await
     }

@@ -65,9 +65,9 @@ fn pushed(parts: Vec<BytesFrame>) -> Heard {
         return Heard::Other;
     }
     match payload {
-        Some(BytesFrame::Array { data, .. }) => Heard::Changed(
-            data.iter().filter_map(|key| key.as_bytes().map(Bytes::copy_from_slice)).collect(),
-        ),
+        Some(BytesFrame::Array { data, .. }) => {
+            Heard::Changed(data.iter().filter_map(|key| key.as_bytes().map(Bytes::copy_from_slice)).collect())
+        }
         // Nothing in the place of keys: all of them. So is what we do not understand, to be sure.
         _ => Heard::Flushed,
     }
