@@ -4,7 +4,7 @@ mod serde;
 
 use crate::paths;
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use serde::Told;
 use syn::{
     Attribute, Data, DeriveInput, Error, Field, Fields, LitInt, Path, Result, Variant, ext::IdentExt,
@@ -41,6 +41,16 @@ pub(crate) fn derive(input: DeriveInput) -> Result<TokenStream> {
             return Err(Error::new(data.union_token.span, message));
         }
     };
+    // A field that serde treats by other code may not tell them.
+    let types = generics.type_params().map(|param| {
+        let name = &param.ident;
+        quote!(<#name as #krate::Schema>::describe(to);)
+    });
+    let consts = generics.const_params().map(|param| {
+        let name = &param.ident;
+        quote!(to.word(&::std::string::ToString::to_string(&#name));)
+    });
+    let parameters: Vec<_> = types.chain(consts).collect();
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     Ok(quote! {
         #[automatically_derived]
@@ -49,6 +59,7 @@ pub(crate) fn derive(input: DeriveInput) -> Result<TokenStream> {
             fn describe(to: &mut #krate::SchemaWriter) {
                 to.once::<Self>(|to| {
                     #(to.word(#words);)*
+                    #(#parameters)*
                     #parts
                 });
             }
@@ -80,7 +91,7 @@ fn field(field: &Field, krate: &Path) -> Result<TokenStream> {
         return Err(Error::new_spanned(path, "stands above a type"));
     }
     let name = field.ident.as_ref().map(|name| name.unraw().to_string()).unwrap_or_default();
-    let (words, text) = (told.words, serde::text(field.ty.to_token_stream()));
+    let (words, text) = (told.words, serde::text(&field.ty));
     let ty = match (told.skipped, own.version) {
         (true, _) => TokenStream::new(),
         (false, Some(version)) => {

@@ -134,3 +134,28 @@ fn generic_and_recursive_types_have_one() {
     assert_ne!(schema::<Tree<'static, u8>>(), schema::<Tree<'static, u16>>());
     assert_ne!(schema::<Tree<'static, u8>>(), schema::<Other>());
 }
+
+/// What serde does by other code does not say what it is made for: the parameters themselves do.
+#[test]
+fn parameters_tell_types_apart_whose_fields_do_not() {
+    #[derive(Serialize, Deserialize, Schema)]
+    #[serde(bound = "")]
+    struct Opaque<T, const N: usize> {
+        #[serde(with = "nothing")]
+        all: std::marker::PhantomData<[T; N]>,
+    }
+    mod nothing {
+        use serde::{Deserializer, Serializer};
+        use std::marker::PhantomData;
+
+        pub(super) fn serialize<T, S: Serializer>(_: &PhantomData<T>, to: S) -> Result<S::Ok, S::Error> {
+            to.serialize_unit()
+        }
+
+        pub(super) fn deserialize<'de, T, D: Deserializer<'de>>(_: D) -> Result<PhantomData<T>, D::Error> {
+            Ok(PhantomData)
+        }
+    }
+    let hashes = [schema::<Opaque<u8, 1>>(), schema::<Opaque<u8, 2>>(), schema::<Opaque<u16, 1>>()];
+    assert!(hashes[0] != hashes[1] && hashes[0] != hashes[2] && hashes[1] != hashes[2]);
+}

@@ -120,7 +120,7 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(Head, Tags, &[u8]), Rejected> {
 }
 
 fn flags(head: &Head) -> u8 {
-    u8::from(head.absent) * ABSENT | head.compression << 1
+    (u8::from(head.absent) * ABSENT) | (head.compression << 1)
 }
 
 fn tag(rest: &mut &[u8]) -> Result<(Arc<str>, u64), Rejected> {

@@ -49,6 +49,10 @@
 #[allow(unused_extern_crates, reason = "used by what macros write")]
 extern crate self as perfect21_redis_cache;
 
+#[cfg_attr(
+    not(feature = "fred"),
+    allow(dead_code, unused_imports, reason = "memory has no servers to speak to")
+)]
 mod backend;
 mod builder;
 mod cache;
@@ -59,6 +63,10 @@ mod error;
 mod health;
 mod key;
 mod load;
+#[cfg_attr(
+    not(feature = "fred"),
+    allow(dead_code, unused_imports, reason = "memory has no servers to speak to")
+)]
 mod near;
 mod observe;
 mod redis_cache;
@@ -66,6 +74,10 @@ mod schema;
 mod server_info;
 mod stats;
 mod sweep;
+#[cfg_attr(
+    not(feature = "fred"),
+    allow(dead_code, unused_imports, reason = "memory has no servers to speak to")
+)]
 mod transport;
 mod version;
 

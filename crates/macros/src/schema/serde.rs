@@ -1,6 +1,5 @@
 //! What `#[serde(…)]` says, as far as the bytes of binary codecs depend on it.
 
-use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{Attribute, Error, LitStr, Meta, Result, Token, Type, punctuated::Punctuated, spanned::Spanned};
 
@@ -28,7 +27,7 @@ impl Told {
         let from = named_type(&metas, &["from", "try_from"])?;
         told.stands_for = match (into, from) {
             (None, None) => None,
-            (Some(into), Some(from)) if text(into.to_token_stream()) == text(from.to_token_stream()) => {
+            (Some(into), Some(from)) if text(&into) == text(&from) => {
                 Some(into)
             }
             (Some(one), _) | (None, Some(one)) => {
@@ -98,10 +97,10 @@ fn named_type(metas: &[Meta], names: &[&str]) -> Result<Option<Type>> {
 }
 
 fn words(metas: &[Meta]) -> Vec<String> {
-    metas.iter().map(|meta| text(meta.to_token_stream())).collect()
+    metas.iter().map(text).collect()
 }
 
 /// Without the spaces, which are the compiler's choice.
-pub(super) fn text(tokens: TokenStream) -> String {
-    tokens.to_string().split_whitespace().collect()
+pub(super) fn text(tokens: &impl ToTokens) -> String {
+    tokens.to_token_stream().to_string().split_whitespace().collect()
 }

@@ -158,7 +158,7 @@ impl<V: Clone> Shared<V> {
         Some(value)
     }
 
-    /// Whether it is time to load a value anew that is still fresh: by the law of XFetch.
+    /// Whether it is time to load a value anew that is still fresh: by the law of `XFetch`.
     fn is_early(&self, hit: &Hit<V>) -> bool {
         if self.settings.refresh == 0.0 {
             return false;

@@ -12,8 +12,11 @@ use tokio::{runtime::Handle, task::JoinHandle, time::sleep};
 #[must_use = "dropped, it ends"]
 pub struct Janitor {
     task: JoinHandle<()>,
-    last: Arc<Mutex<Option<(Instant, Result<Swept, Error>)>>>,
+    last: Arc<Mutex<Option<Run>>>,
 }
+
+/// When a run ended, and what came of it.
+type Run = (Instant, Result<Swept, Error>);
 
 impl Janitor {
     pub(super) fn start(sweep: Sweep, interval: Duration) -> Result<Self, ConfigError> {

@@ -7,7 +7,7 @@ pub(crate) enum Reply {
     Nil,
     Text(Bytes),
     Number(i64),
-    Many(Vec<Reply>),
+    Many(Vec<Self>),
     /// An error within an answer of several parts.
     Refused(String),
 }

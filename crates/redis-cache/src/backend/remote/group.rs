@@ -28,7 +28,7 @@ impl<I> Group<I> {
             Ok(answers) => places.zip(answers).collect(),
             Err(error) => {
                 let count = places.len();
-                places.zip(same(count, error)).collect()
+                places.zip(same(count, &error)).collect()
             }
         }
     }
@@ -64,6 +64,6 @@ pub(super) fn spread<O>(count: usize, answers: Vec<Answers<O>>) -> Vec<Result<O,
 }
 
 /// The error for each of so many.
-pub(super) fn same<O>(count: usize, error: Error) -> Vec<Result<O, Error>> {
+pub(super) fn same<O>(count: usize, error: &Error) -> Vec<Result<O, Error>> {
     (0..count).map(|_| Err(error.clone())).collect()
 }

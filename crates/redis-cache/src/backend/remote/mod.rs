@@ -131,7 +131,7 @@ impl<T: Transport> Backend for Remote<T> {
     fn put(&self, puts: Vec<Put>) -> Answer<'static, Vec<Result<(), Error>>> {
         let count = puts.len();
         self.write(
-            move |error| group::same(count, error),
+            move |error| group::same(count, &error),
             move |transport: Arc<T>| async move {
                 let transport = &*transport;
                 let put = |group: Group<Put>| async move {
@@ -157,7 +157,7 @@ impl<T: Transport> Backend for Remote<T> {
     fn remove(&self, keys: Vec<FullKey>) -> Answer<'static, Vec<Result<bool, Error>>> {
         let count = keys.len();
         self.write(
-            move |error| group::same(count, error),
+            move |error| group::same(count, &error),
             move |transport: Arc<T>| async move {
                 let transport = &*transport;
                 let remove = |group: Group<FullKey>| async move {

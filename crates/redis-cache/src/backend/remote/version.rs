@@ -26,7 +26,7 @@ pub(super) fn make<T: Transport>(
 ) -> Answer<'static, Vec<Result<u64, Error>>> {
     let count = keys.len();
     remote.write(
-        move |error| group::same(count, error),
+        move |error| group::same(count, &error),
         move |transport: Arc<T>| async move {
             let transport = &*transport;
             let make = |group: Group<FullKey>| async move {
@@ -49,7 +49,7 @@ pub(super) fn bump<T: Transport>(
 ) -> Answer<'static, Vec<Result<(), Error>>> {
     let count = keys.len();
     remote.write(
-        move |error| group::same(count, error),
+        move |error| group::same(count, &error),
         move |transport: Arc<T>| async move {
             let transport = &*transport;
             let bump = |key: FullKey| async move {
