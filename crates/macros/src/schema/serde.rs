@@ -27,9 +27,7 @@ impl Told {
         let from = named_type(&metas, &["from", "try_from"])?;
         told.stands_for = match (into, from) {
             (None, None) => None,
-            (Some(into), Some(from)) if text(&into) == text(&from) => {
-                Some(into)
-            }
+            (Some(into), Some(from)) if text(&into) == text(&from) => Some(into),
             (Some(one), _) | (None, Some(one)) => {
                 let message = "is to be the same in `into` and in `from` or `try_from`: binary codecs read what they wrote";
                 return Err(Error::new(one.span(), message));
