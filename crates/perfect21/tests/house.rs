@@ -58,6 +58,18 @@ fn every_crate_has_a_floor_and_uses_only_what_stands_below() {
     }
 }
 
+/// bincode 3 is a tombstone that does not compile; fred's `replicas` can spin a worker for ever when a connection is lost.
+#[test]
+fn no_dependency_is_one_that_is_known_to_be_harmful() {
+    let metadata = MetadataCommand::new().exec().unwrap();
+    for package in metadata.packages.iter().filter(|package| package.name.as_str() == "bincode") {
+        assert!(package.version.major < 3, "bincode {} is in the tree", package.version);
+    }
+    let resolved = metadata.resolve.unwrap();
+    let fred = resolved.nodes.iter().find(|node| node.id.repr.contains("fred@")).unwrap();
+    assert!(fred.features.iter().all(|feature| feature.as_str() != "replicas"), "{:?}", fred.features);
+}
+
 #[test]
 fn every_crate_takes_its_settings_from_the_workspace() {
     let metadata = metadata();

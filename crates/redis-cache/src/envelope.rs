@@ -11,7 +11,7 @@
 //! | 10..18 | schema of the payload's type |
 //! | 18..26 | scope |
 //! | 26..34 | written at, Unix milliseconds |
-//! | 34..42 | fresh until, Unix milliseconds |
+//! | 34..42 | fresh for so long after that, milliseconds |
 //! | 42..46 | how long the load took, microseconds |
 //! | 46.. | each tag: a byte with the length of its name, the name, its version in 8 bytes |
 //! | | the payload |

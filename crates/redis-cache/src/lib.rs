@@ -1,4 +1,4 @@
-//! A typed cache over Redis, or over memory with the same semantics, that swallows no error.
+//! A typed, tagged, two-tier cache over Redis, or over memory with the same semantics, that is never stale by accident.
 //!
 //! ```
 //! use perfect21_redis_cache::{Cache, LoadError, RedisCache};
@@ -31,18 +31,38 @@
 //!
 //! # What it promises
 //! - No call waits longer than its `command_timeout`, except for the user's own load. While the connection is known to
-//!   be down, calls fail at once. No write is kept to be sent after an outage.
-//! - Every error is typed and counted; an [`ErrorPolicy`] says whether a failed read is an error or a miss. A failed
-//!   write is always an error.
-//! - Bytes that are not a whole value of this crate are a counted miss, whatever they are.
-//! - A [`set`](Cache::set) or [`remove`](Cache::remove) during a load of the same key, in the same process, wins over
-//!   what the load brings, and completes even if its caller goes away.
+//!   be down, or too many calls in a row got no answer, calls fail at once. No write is kept to be sent after an outage.
+//! - Every error is typed and counted; an [`ErrorPolicy`] says whether a failed read is an error, a miss, or what this
+//!   process had last. A failed write is always an error.
+//! - Bytes that are not a whole value of the cache's own type are a counted miss, whatever they are.
+//! - A value that is not there is loaded once, however many callers wait, in this process and in others. A
+//!   [`set`](Cache::set), [`remove`](Cache::remove), [`invalidate`](RedisCache::invalidate) or [`clear`](Cache::clear) during
+//!   the load wins over what it brings, whichever process it comes from.
 //! - Two different keys of a cache never share an entry; see [`Key`].
 //!
+//! # Two tiers
+//! With a [`Near`] cache the process holds what it read, decoded, and the server tells it of every change over a connection of
+//! its own (`CLIENT TRACKING`, Redis 6 and later):
+//!
+//! | | how old an answer can be |
+//! |---|---|
+//! | this process's own writes, once they have returned | not at all |
+//! | another process's write, invalidation or clear; expiry; `FLUSHALL` | until the server's word is here |
+//! | after a lost connection that is noticed | not at all: everything is void at once, unless [`Near::stale_window`] allows it |
+//! | after one that is lost without a word | [`ping_interval`](Builder::ping_interval) and a `command_timeout`, in all |
+//!
+//! # Servers
+//! One server, a cluster, whoever leads behind sentinels, over TCP, TLS (feature `tls`) or a Unix socket; [`Builder`] has the URLs.
+//! Commands go by `fred`; what is held near is read over connections of our own, since fred drops the message that all keys were
+//! flushed, ends its listener at the first burst of changes, and does not ask to be told again after a reconnect. Scripts must be
+//! allowed (`EVAL`). Tests run on Redis 7.0.
+//!
 //! # Costs
-//! One connection, on which commands are pipelined. A hit is one `GET`; a miss with a load is two `GET`s (the second
-//! because another load may have ended meanwhile) and one `SET`. An entry costs 12 bytes beside its JSON and its key.
-//! Not seen are writes by other processes during a load: what this process loaded is stored for its TTL then.
+//! Two connections to each server, on which commands are pipelined; with [`tracking(false)`](Builder::tracking) one. A hit is one
+//! `GET`. A set is one script call; with tags there is one before it for their versions. A miss with a load is the `GET`, the lease,
+//! the versions, and one call that fills. An entry takes 46 bytes beside its value, its key, and 9 bytes and its name for each tag.
+//! Versions are small keys of the namespace (`shop:#clear`, `shop:#tag:'x`); those of tags end some time after the last
+//! entry that was stored with them.
 #![forbid(unsafe_code)]
 
 // What the macros write names the crate by its own name, also inside of it.
