@@ -28,7 +28,7 @@ impl Compression {
     /// Compresses what stands from `payload` on, if that gains; then the number to restore it by.
     #[cfg_attr(
         not(any(feature = "lz4", feature = "zstd")),
-        allow(unused_variables, reason = "no way is built in")
+        allow(unused_variables, clippy::ptr_arg, reason = "no way is built in")
     )]
     pub(super) fn shorten(self, bytes: &mut Vec<u8>, payload: usize) -> Option<u8> {
         match self {
