@@ -76,7 +76,7 @@ async fn a_dead_idle_connection_is_found_by_its_keep_alive() {
     let pool = Pool::builder(config.parse().unwrap())
         .max_size(1)
         .keep_alive(Duration::from_millis(50))
-        .connect_timeout(Duration::from_millis(200))
+        .connect_timeout(Duration::from_secs(2))
         .wait_timeout(Duration::from_secs(20))
         .build()
         .unwrap();

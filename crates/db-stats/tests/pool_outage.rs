@@ -233,10 +233,8 @@ async fn too_many_connections_are_waited_for_and_those_that_come_back_serve_all(
     assert!(pool.stats().size <= 5);
     assert_eq!(others(&beside).await.1, Vec::<String>::new());
     let held: Vec<_> = futures(&pool, 5).await;
-    let short = Pool::builder(server.url().parse().unwrap())
-        .wait_timeout(Duration::from_millis(100))
-        .build()
-        .unwrap();
+    let short =
+        Pool::builder(server.url().parse().unwrap()).wait_timeout(Duration::from_secs(1)).build().unwrap();
     let error = short.get().await.unwrap_err();
     assert_eq!((error.kind(), error.code().unwrap().code()), (ErrorKind::Unreachable, "53300"));
     drop(held);

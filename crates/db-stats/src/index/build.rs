@@ -154,8 +154,9 @@ impl Build<'_> {
                 return Ok(true);
             }
             if !catalog::is_being_built(self.client, table.oid, found.oid).await? {
+                // Looked at again: it may have been nobody's since it was whole just then.
                 self.clean(table, name).await?;
-                return Ok(false);
+                continue;
             }
             if began.elapsed() >= self.wanted.wait {
                 let doing = format!("waiting for whoever builds the index {}", Ident(name));
