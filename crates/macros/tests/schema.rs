@@ -16,7 +16,7 @@ macro_rules! types {
             use super::*;
 
             #[derive(Serialize, Deserialize, Schema)]
-            #[allow(dead_code)]
+            #[allow(dead_code, reason = "only their schemas are looked at")]
             $($item)*
         })*
 
@@ -113,7 +113,7 @@ fn the_hash_does_not_change_between_releases() {
 struct Tree<'a, T> {
     value: Vec<T>,
     name: Cow<'a, str>,
-    children: Vec<Tree<'a, T>>,
+    children: Vec<Self>,
     other: Option<Box<Other>>,
 }
 
