@@ -118,7 +118,7 @@ pub use load::Loaded;
 pub use near::Near;
 pub use perfect21_core::{Clock, ConfigError, Observe};
 #[cfg(feature = "macros")]
-pub use perfect21_macros::Schema;
+pub use perfect21_macros::{Schema, cached};
 pub use redis_cache::RedisCache;
 pub use schema::{Schema, SchemaWriter};
 pub use server_info::ServerInfo;
