@@ -94,6 +94,7 @@ mod schema;
 mod server_info;
 mod stats;
 mod sweep;
+mod tier;
 #[cfg_attr(
     not(feature = "fred"),
     allow(dead_code, unused_imports, reason = "memory has no servers to speak to")
@@ -109,7 +110,7 @@ pub use cache::{Cache, CacheBuilder, ErrorPolicy, Lookup, Terms};
 pub use codec::Bincode;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
-pub use codec::{Codec, CodecError, Json};
+pub use codec::{Codec, CodecError, Json, Raw};
 pub use entry::Compression;
 pub use error::{Error, ErrorKind, LoadError};
 pub use health::Health;

@@ -76,7 +76,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         }
     }
 
-    pub(super) async fn release(&self, key: &FullKey, token: &Token) {
+    pub(crate) async fn release(&self, key: &FullKey, token: &Token) {
         let released = self.core.backend.release(FullKey::clone(key), token.clone()).await;
         // It ends by itself.
         let _ = self.counted(released);
