@@ -47,10 +47,11 @@ impl Settings {
     }
 
     /// What is brought, on its own terms.
-    fn terms(&self, krate: &Path) -> Option<TokenStream> {
+    fn terms(&self) -> Option<TokenStream> {
         if self.ttl.is_none() && self.tags.is_none() {
             return None;
         }
+        let krate = paths::redis_cache(self.krate.clone());
         let ttl = self.ttl.as_ref().map(|_| quote!(.ttl(__ttl)));
         let tags = self.tags.as_ref().map(|_| quote!(.tags(__tags)));
         Some(quote!(.map(|__value| #krate::Loaded::new(__value) #ttl #tags)))
@@ -66,9 +67,10 @@ fn span(given: Expr) -> Result<Expr> {
 
 pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> Result<TokenStream> {
     let settings = Settings::read(arguments)?;
-    let ItemFn { attrs, vis, sig, block, .. } = syn::parse2(function).map_err(|error| {
+    let function: ItemFn = syn::parse2(function).map_err(|error| {
         Error::new(error.span(), format!("`#[cached]` stands above an `async fn`: {error}"))
     })?;
+    let sig = &function.sig;
     if sig.asyncness.is_none() {
         let message = "must be an `async fn`, since it asks a server; for others there is `#[memoize]`";
         return Err(Error::new_spanned(sig.fn_token, message));
@@ -77,9 +79,8 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> Result<To
         let message = "say where it is kept: `#[cached(cache = products)]`";
         return Err(Error::new_spanned(&sig.ident, message));
     };
-    let krate = paths::redis_cache(settings.krate.clone());
-    let returned = Returned::of(&sig)?;
-    let (this, arguments) = Argument::all(&sig)?;
+    let returned = Returned::of(sig)?;
+    let (this, arguments) = Argument::all(sig)?;
     // An argument that is taken by value goes into the body.
     let goes = arguments.iter().any(|argument| argument.referred.is_none() && is_name(cache, argument.name));
     let cache = if goes { quote!(::core::clone::Clone::clone(&#cache)) } else { cache.to_token_stream() };
@@ -87,52 +88,68 @@ pub(crate) fn expand(arguments: TokenStream, function: TokenStream) -> Result<To
         Some(key) => key.to_token_stream(),
         None => key_of(this, &arguments)?,
     };
-
-    let mut body_sig = sig.clone();
-    body_sig.output = returned.of_body.clone();
-    body_sig.ident = match this {
+    let body_name = match this {
         Some(_) => format_ident!("__{}_uncached", sig.ident),
         None => format_ident!("__body"),
     };
-    let lints: Vec<_> = attrs.iter().filter(|attr| !attr.path().is_ident("doc")).collect();
-    let body = quote!(#(#lints)* #body_sig #block);
+    let body = body(&function, &body_name, &returned);
     let (inside, beside) = if this.is_some() { (None, Some(body)) } else { (Some(body), None) };
-
-    let mut outer_sig = sig.clone();
-    outer_sig.inputs.iter_mut().for_each(without_mut);
     let own_this = this.map(own_receiver).transpose()?;
     let own = arguments.iter().filter_map(Argument::own);
-    let lend = arguments.iter().filter_map(Argument::lend);
-    let names = arguments.iter().map(|argument| argument.name);
-    let callee = &body_sig.ident;
-    let call = match this {
-        Some(_) => quote!(__this.#callee(#(#names),*)),
-        None => quote!(#callee(#(#names),*)),
-    };
-    let ttl = settings.ttl.as_ref().map(|ttl| quote!(let __ttl = #ttl;));
-    let tags = settings.tags.as_ref().map(|tags| quote!(let __tags = #tags;));
-    let terms = settings.terms(&krate);
+    let load = load(&settings, this, &arguments, &body_name);
     let get = if returned.may_be_absent { quote!(get_or_find) } else { quote!(get_or_load) };
     let error = (!returned.tells_of_load).then(|| quote!(.map_err(::core::convert::From::from)));
+    let ItemFn { attrs, vis, .. } = &function;
+    let mut sig = sig.clone();
+    sig.inputs.iter_mut().for_each(without_mut);
     Ok(quote! {
         #(#attrs)*
-        #vis #outer_sig {
+        #vis #sig {
             #inside
             let __cache = &#cache;
             let __key = #key;
             #own_this
             #(#own)*
-            let __load = move || async move {
-                #(#lend)*
-                #ttl
-                #tags
-                #call.await #terms
-            };
+            let __load = #load;
             __cache.#get(::core::borrow::Borrow::borrow(&__key), __load).await #error
         }
 
         #beside
     })
+}
+
+/// The function as it was written, under a name of its own.
+fn body(function: &ItemFn, name: &Ident, returned: &Returned) -> TokenStream {
+    let ItemFn { attrs, sig, block, .. } = function;
+    let lints = attrs.iter().filter(|attr| !attr.path().is_ident("doc"));
+    let sig = Signature { ident: name.clone(), output: returned.of_body.clone(), ..sig.clone() };
+    quote!(#(#lints)* #sig #block)
+}
+
+/// Runs the body with what it owns, and says on which terms its value is kept.
+fn load(
+    settings: &Settings,
+    this: Option<&Receiver>,
+    arguments: &[Argument<'_>],
+    body: &Ident,
+) -> TokenStream {
+    let lend = arguments.iter().filter_map(Argument::lend);
+    let names = arguments.iter().map(|argument| argument.name);
+    let call = match this {
+        Some(_) => quote!(__this.#body(#(#names),*)),
+        None => quote!(#body(#(#names),*)),
+    };
+    let ttl = settings.ttl.as_ref().map(|ttl| quote!(let __ttl = #ttl;));
+    let tags = settings.tags.as_ref().map(|tags| quote!(let __tags = #tags;));
+    let terms = settings.terms();
+    quote! {
+        move || async move {
+            #(#lend)*
+            #ttl
+            #tags
+            #call.await #terms
+        }
+    }
 }
 
 /// What a function gives to its callers, and what its body does.
@@ -157,7 +174,8 @@ impl Returned {
         let types = last_of(ty).filter(|last| last.ident == "Result").map(types_of).unwrap_or_default();
         let Some(value) = types.first() else { return Err(refuse()) };
         let may_be_absent = last_of(value).is_some_and(|last| last.ident == "Option");
-        let load_error = types.get(1).and_then(|error| last_of(error)).filter(|last| last.ident == "LoadError");
+        let load_error =
+            types.get(1).and_then(|error| last_of(error)).filter(|last| last.ident == "LoadError");
         let Some(load_error) = load_error else {
             return Ok(Self { of_body: sig.output.clone(), tells_of_load: false, may_be_absent });
         };
@@ -254,7 +272,8 @@ fn own_receiver(this: &Receiver) -> Result<TokenStream> {
 /// The only argument as it is, or all of them, each in its owned form.
 fn key_of(this: Option<&Receiver>, arguments: &[Argument<'_>]) -> Result<TokenStream> {
     if let Some(this) = this {
-        let message = "say what of `self` and the arguments tells one result from another: `#[cached(key = id, …)]`";
+        let message =
+            "say what of `self` and the arguments tells one result from another: `#[cached(key = id, …)]`";
         return Err(Error::new_spanned(this, message));
     }
     if let [Argument { name, referred: Some(_) }] = arguments {

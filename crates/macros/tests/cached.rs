@@ -32,8 +32,7 @@ static REDIS: LazyLock<RedisCache> = LazyLock::new(redis);
 
 #[tokio::test]
 async fn a_body_runs_once_for_each_argument_by_value_or_reference() {
-    static LENGTHS: LazyLock<Cache<str, usize>> =
-        LazyLock::new(|| REDIS.typed("lengths").build().unwrap());
+    static LENGTHS: LazyLock<Cache<str, usize>> = LazyLock::new(|| REDIS.typed("lengths").build().unwrap());
 
     #[cached(cache = LENGTHS)]
     async fn length(text: &str) -> Result<usize, LoadError<String>> {
@@ -145,8 +144,9 @@ enum Failure {
 impl From<LoadError<Self>> for Failure {
     fn from(error: LoadError<Self>) -> Self {
         match error {
-            LoadError::Load(error) => Arc::try_unwrap(error)
-                .unwrap_or_else(|error| Self::Kept(Box::new(LoadError::Load(error)))),
+            LoadError::Load(error) => {
+                Arc::try_unwrap(error).unwrap_or_else(|error| Self::Kept(Box::new(LoadError::Load(error))))
+            }
             error => Self::Kept(Box::new(error)),
         }
     }

@@ -86,12 +86,12 @@ impl Cache<str, Bytes> {
         let key = shared.full_key(key)?;
         // First: what is invalidated while the rest is looked at is of another time.
         let time = shared.time().await?;
-        if let Some(found) = shared.find(&key).await?.and_then(|hit| shared.found(hit, time)) {
+        if let Some(found) = shared.find(&key).await?.and_then(|hit| shared.found(&hit, time)) {
             return Ok(found);
         }
         let fence = Fence(fastrand::u64(..) & !FOUND);
         let (found, _) = shared.take_lease(&key, time.token(fence)).await?;
-        if let Some(found) = shared.fresh_of(found).await?.and_then(|hit| shared.found(hit, time)) {
+        if let Some(found) = shared.fresh_of(found).await?.and_then(|hit| shared.found(&hit, time)) {
             return Ok(found);
         }
         shared.counters.misses.increment();
@@ -158,9 +158,9 @@ impl Shared<Bytes> {
     }
 
     /// What is fresh and is a value.
-    fn found(&self, hit: Hit<Bytes>, time: Time) -> Option<Lookup> {
+    fn found(&self, hit: &Hit<Bytes>, time: Time) -> Option<Lookup> {
         let now_ms = self.now_ms();
-        let value = Some(&hit).filter(|hit| hit.fresh_for_ms(now_ms) > 0)?.value.clone()?;
+        let value = hit.value.clone().filter(|_| hit.fresh_for_ms(now_ms) > 0)?;
         let counter = if hit.near { &self.counters.near_hits } else { &self.counters.hits };
         counter.increment();
         let age = Duration::from_millis(now_ms.saturating_sub(hit.written_ms));

@@ -221,8 +221,5 @@ async fn a_tier_that_is_down_says_so_and_costs_a_load() {
     assert_eq!(process.loader.get(1).await, Ok(10));
     assert_eq!(process.loads(), 2);
     let error = process.loader.invalidate(&1).await.unwrap_err();
-    assert!(
-        matches!(error.kind(), RemoteErrorKind::Unreachable | RemoteErrorKind::TimedOut),
-        "{error:?}"
-    );
+    assert!(matches!(error.kind(), RemoteErrorKind::Unreachable | RemoteErrorKind::TimedOut), "{error:?}");
 }
