@@ -163,11 +163,16 @@ pub(crate) fn escape(text: &str, out: &mut String) {
 }
 
 /// A key that lies in the same slot of a cluster as `key`, and is none that a [`KeyWriter`] writes if `suffix` is not.
-pub(crate) fn beside(key: &str, suffix: &str) -> String {
+fn beside(key: &str, suffix: &str) -> String {
     match hash_tag(key) {
         Some(_) => [key, suffix].concat(),
         None => ["{", key, "}", suffix].concat(),
     }
+}
+
+/// Where it stands who loads `key`.
+pub(crate) fn lease_of(key: &str) -> String {
+    beside(key, "!lease")
 }
 
 /// Where the part of `key` lies that alone decides on its slot, if not the whole does. As a cluster has it: between the

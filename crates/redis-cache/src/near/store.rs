@@ -251,6 +251,11 @@ pub(crate) struct Ticket<'a> {
 }
 
 impl Ticket<'_> {
+    /// Waits until a change of the key is told. A lost connection tells of none.
+    pub(crate) async fn changed(&self) {
+        self.store.pending.until_changed(&self.key, self.number).await;
+    }
+
     pub(crate) fn keep_version(&self, number: u64) {
         self.keep(|store| {
             // One that does not fit is read again.

@@ -8,7 +8,7 @@ mod version;
 use super::{Answer, Backend, Found, FullKey, Left, Page, Put, Token, millis};
 use crate::{
     Error, ErrorKind,
-    key::beside,
+    key::lease_of,
     transport::{Command, Node, Reply, Transport},
 };
 use bytes::Bytes;
@@ -25,9 +25,6 @@ use std::{
 pub(crate) struct Remote<T> {
     transport: Arc<T>,
 }
-
-/// What is put beside a key to hold its lease.
-const LEASE: &str = "!lease";
 
 impl<T: Transport> Remote<T> {
     pub(crate) fn new(transport: T) -> Self {
@@ -88,7 +85,7 @@ fn bytes(text: &str) -> Bytes {
 }
 
 fn key_and_lease(key: &str) -> [Bytes; 2] {
-    [bytes(key), beside(key, LEASE).into()]
+    [bytes(key), lease_of(key).into()]
 }
 
 fn number(number: i64) -> Bytes {
