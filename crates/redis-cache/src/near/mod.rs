@@ -11,9 +11,11 @@
 
 mod config;
 mod pending;
+mod stats;
 mod store;
 
 pub use config::Near;
+pub use stats::NearStats;
 pub(crate) use store::{Store, Ticket, Trust};
 
 use crate::{

@@ -27,7 +27,7 @@ pub(crate) struct Store {
 }
 
 #[derive(Clone, Copy)]
-struct Version {
+pub(super) struct Version {
     number: u64,
     epoch: u64,
 }
@@ -108,6 +108,14 @@ impl Store {
             settings,
             counters: Counters::default(),
         })
+    }
+
+    pub(super) fn values(&self) -> Option<&Cache<FullKey, Arc<Held>, RandomState>> {
+        self.values.as_ref()
+    }
+
+    pub(super) fn versions(&self) -> &Cache<FullKey, Version, RandomState> {
+        &self.versions
     }
 
     pub(crate) fn holds_values(&self) -> bool {
