@@ -30,7 +30,6 @@ const CACHE_BYTES: u64 = 64 << 20;
 const TTL: Duration = Duration::from_secs(300);
 
 /// What the service itself holds of a cache in Redis.
-#[must_use]
 pub fn near() -> Near {
     Near::new().max_entries(PAGES).max_bytes(CACHE_BYTES)
 }
