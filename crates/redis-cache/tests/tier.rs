@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use bytes::Bytes;
-use perfect21_redis_cache::{Cache, Near, Raw, RedisCache};
+use perfect21_redis_cache::{Cache, Changes, Near, Raw, RedisCache};
 use perfect21_smart_cache::{
     Loader, RemoteTier,
     remote::{Fence, RemoteCodec, RemoteErrorKind, Terms},
@@ -37,7 +37,7 @@ async fn pairs(server: &Redis) -> Vec<(RedisCache, RedisCache)> {
         builder.command_timeout(DEADLINE).connect_timeout(DEADLINE).connect().await.unwrap()
     };
     let untold = |namespace| async move {
-        let builder = RedisCache::builder(server.url()).namespace(namespace).tracking(false);
+        let builder = RedisCache::builder(server.url()).namespace(namespace).changes(Changes::Unheard);
         builder.command_timeout(DEADLINE).connect_timeout(DEADLINE).connect().await.unwrap()
     };
     let memory = in_memory();

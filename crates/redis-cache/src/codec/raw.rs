@@ -2,7 +2,8 @@ use crate::{Codec, CodecError};
 use bytes::Bytes;
 use std::io;
 
-/// Bytes as they are: for what is in a format of its own already.
+/// Bytes as they are: for what is in a format of its own already, and for the second tier of
+/// [`Loader`](perfect21_smart_cache::Loader)s, which a `Cache<str, Bytes>` [is](crate::Cache#impl-RemoteTier-for-Cache<str,+Bytes>).
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(clippy::exhaustive_structs, reason = "only a name")]
 pub struct Raw;

@@ -85,8 +85,8 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let jitter = 0.5 + fastrand::f64();
         let keys = [FullKey::clone(key), lease_of(key).into()];
         let asked = match &self.core.near {
-            Some(near) => near.read_many(&keys).await,
-            None => None,
+            Some(near) if near.store.hears_all() => near.read_many(&keys).await,
+            _ => None,
         };
         let Some((found, tickets)) = asked.filter(|(found, _)| found.iter().all(Result::is_ok)) else {
             return sleep(pause.mul_f64(jitter)).await;

@@ -23,7 +23,15 @@ pub(crate) struct Store {
     lost: Mutex<Lost>,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    hears_all: bool,
     pub(crate) counters: Counters,
+}
+
+pub(crate) struct StoreSettings<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) near: Settings,
+    pub(crate) holds_values: bool,
+    pub(crate) hears_all: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -72,31 +80,24 @@ pub(crate) enum Trust {
 }
 
 impl Store {
-    pub(crate) fn new(
-        name: &str,
-        settings: Settings,
-        holds_values: bool,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, ConfigError> {
+    pub(crate) fn new(settings: StoreSettings<'_>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let StoreSettings { name, near, holds_values, hears_all } = settings;
         let values = match holds_values {
             false => None,
             true => Some(
                 Cache::builder()
                     .name(format!("{name}:near"))
-                    .max_entries(settings.max_entries)
-                    .max_bytes(settings.max_bytes)
+                    .max_entries(near.max_entries)
+                    .max_bytes(near.max_bytes)
                     .weigher(|key: &FullKey, held: &Arc<Held>| (key.len() + held.bytes + 128) as u64)
                     .clock(Arc::clone(&clock))
                     .hasher(RandomState::new())
                     .build()?,
             ),
         };
-        let versions = Cache::builder()
-            .name(format!("{name}:versions"))
-            .max_entries(MAX_VERSIONS)
-            .clock(Arc::clone(&clock))
-            .hasher(RandomState::new())
-            .build()?;
+        let versions = Cache::builder().name(format!("{name}:versions")).max_entries(MAX_VERSIONS);
+        let versions = if hears_all { versions } else { versions.ttl(near.max_age) };
+        let versions = versions.clock(Arc::clone(&clock)).hasher(RandomState::new()).build()?;
         Ok(Self {
             values,
             versions,
@@ -105,7 +106,8 @@ impl Store {
             generation: AtomicU64::new(1),
             lost: Mutex::default(),
             clock,
-            settings,
+            settings: near,
+            hears_all,
             counters: Counters::default(),
         })
     }
@@ -116,6 +118,11 @@ impl Store {
 
     pub(super) fn versions(&self) -> &Cache<FullKey, Version, RandomState> {
         &self.versions
+    }
+
+    /// Whether every change is told of, and not only those of processes like this one.
+    pub(crate) fn hears_all(&self) -> bool {
+        self.hears_all
     }
 
     pub(crate) fn holds_values(&self) -> bool {
@@ -265,6 +272,10 @@ impl Ticket<'_> {
     }
 
     pub(crate) fn keep_version(&self, number: u64) {
+        // That one is made is not published, since it changes nothing that counts.
+        if number == 0 && !self.store.hears_all {
+            return;
+        }
         self.keep(|store| {
             // One that does not fit is read again.
             let _ = store.versions.insert(FullKey::clone(&self.key), Version { number, epoch: self.epoch });
