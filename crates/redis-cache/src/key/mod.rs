@@ -8,7 +8,7 @@ mod tests;
 pub use scoped::{ForUser, InSlot};
 
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
+use std::{cell::Cell, fmt::Write};
 
 /// What a [`Cache`](crate::Cache) finds its values by.
 ///
@@ -132,6 +132,25 @@ impl KeyWriter {
         }
         self.text.push('}');
     }
+}
+
+/// A buffer that is larger is not kept for the next key.
+const KEPT_BUFFER: usize = 4096;
+
+/// Looks at a key as it is written, without memory of its own.
+pub(crate) fn with_key<K: Key + ?Sized, T>(prefix: &str, key: &K, look: impl FnOnce(&str) -> T) -> T {
+    thread_local! {
+        static BUFFER: Cell<String> = const { Cell::new(String::new()) };
+    }
+    // Who looks up a key while one writes itself finds none, and makes another.
+    let mut writer = KeyWriter::reusing(BUFFER.take(), prefix);
+    key.write(&mut writer);
+    let text = writer.finish();
+    let seen = look(&text);
+    if text.capacity() <= KEPT_BUFFER {
+        BUFFER.set(text);
+    }
+    seen
 }
 
 /// `#` and 32 digits. No key writes a `#` else.

@@ -4,7 +4,6 @@ use perfect21_core::{Clock, ConfigError};
 use perfect21_smart_cache::Cache;
 use std::{
     any::Any,
-    hash::RandomState,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -14,8 +13,8 @@ use std::{
 
 /// Values and versions, of one epoch after the other.
 pub(crate) struct Store {
-    values: Option<Cache<FullKey, Arc<Held>, RandomState>>,
-    versions: Cache<FullKey, Version, RandomState>,
+    values: Option<Cache<FullKey, Arc<Held>>>,
+    versions: Cache<FullKey, Version>,
     pending: Pending,
     /// The one that is open now; 0 is none.
     epoch: AtomicU64,
@@ -91,13 +90,12 @@ impl Store {
                     .max_bytes(near.max_bytes)
                     .weigher(|key: &FullKey, held: &Arc<Held>| (key.len() + held.bytes + 128) as u64)
                     .clock(Arc::clone(&clock))
-                    .hasher(RandomState::new())
                     .build()?,
             ),
         };
         let versions = Cache::builder().name(format!("{name}:versions")).max_entries(MAX_VERSIONS);
         let versions = if hears_all { versions } else { versions.ttl(near.max_age) };
-        let versions = versions.clock(Arc::clone(&clock)).hasher(RandomState::new()).build()?;
+        let versions = versions.clock(Arc::clone(&clock)).build()?;
         Ok(Self {
             values,
             versions,
@@ -112,11 +110,11 @@ impl Store {
         })
     }
 
-    pub(super) fn values(&self) -> Option<&Cache<FullKey, Arc<Held>, RandomState>> {
+    pub(super) fn values(&self) -> Option<&Cache<FullKey, Arc<Held>>> {
         self.values.as_ref()
     }
 
-    pub(super) fn versions(&self) -> &Cache<FullKey, Version, RandomState> {
+    pub(super) fn versions(&self) -> &Cache<FullKey, Version> {
         &self.versions
     }
 
@@ -154,6 +152,15 @@ impl Store {
         let held = self.values.as_ref()?.get(key)?;
         let trust = self.trust(&held);
         Some((held, trust))
+    }
+
+    /// A value that counts, with nothing to be looked at before.
+    pub(crate) fn whole(&self, key: &str) -> Option<Arc<Held>> {
+        let held = self.values.as_ref()?.get(key)?;
+        let counts = held.epoch == self.epoch.load(Ordering::Acquire)
+            && held.generation.load(Ordering::Acquire) == self.generation()
+            && self.clock.now() < held.until;
+        counts.then_some(held)
     }
 
     fn trust(&self, held: &Held) -> Trust {
