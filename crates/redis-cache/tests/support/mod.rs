@@ -1,6 +1,8 @@
 //! The value that the tests keep, the deadline that nothing may pass, and both backends.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod raw;
+
 use perfect21_redis_cache::{Cache, RedisCache};
 use perfect21_test_support::redis::Redis;
 use serde::{Deserialize, Serialize};
