@@ -7,8 +7,9 @@ mod cluster;
 mod reply;
 mod sentinel;
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    env, fs,
+    env, fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -19,6 +20,7 @@ use crate::{
     guard::{Guard, Launch},
     port,
     postgres::relaunch,
+    wait,
 };
 
 const VARIABLE: &str = "PERFECT21_REDIS_BIN";
@@ -178,6 +180,57 @@ impl Redis {
     /// [`Error::GuardGone`] when somebody killed its guard.
     pub fn kill(&self) -> Result<(), Error> {
         self.guard.stop("KILL")
+    }
+
+    /// Lets it do nothing (`SIGSTOP`) until [`resume`](Self::resume): connections stay and are accepted, and what is sent
+    /// to it waits in the system's buffers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it does not run.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use perfect21_test_support::redis::Redis;
+    ///
+    /// let server = Redis::start()?;
+    /// server.pause()?;
+    /// // Whoever asks it now waits.
+    /// server.resume()?;
+    /// # Ok::<(), perfect21_test_support::Error>(())
+    /// ```
+    pub fn pause(&self) -> Result<(), Error> {
+        let pid = self.signal(Signal::STOP)?;
+        wait::until("the pause of a server", || {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|error| error.to_string())?;
+            // Behind the name, which may be anything in parentheses.
+            match stat.rsplit(") ").next() {
+                Some(state) if state.starts_with('T') => Ok(()),
+                _ => Err(stat),
+            }
+        })
+    }
+
+    /// Lets it go on (`SIGCONT`) after a [`pause`](Self::pause).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it does not run.
+    pub fn resume(&self) -> Result<(), Error> {
+        self.signal(Signal::CONT).map(|_| ())
+    }
+
+    fn signal(&self, signal: Signal) -> Result<u32, Error> {
+        let failed = Error::io("signal a redis-server");
+        let Some(pid) = self.pid() else { return Err(failed(io::ErrorKind::NotFound.into())) };
+        // The guard's child: the number is nobody else's until the guard is told to stop it.
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        match process.map(|process| kill_process(process, signal)) {
+            Some(Ok(())) => Ok(pid),
+            Some(Err(error)) => Err(failed(error.into())),
+            None => Err(failed(io::ErrorKind::NotFound.into())),
+        }
     }
 
     /// Starts it again on the same port, empty, after stopping it if it runs.
