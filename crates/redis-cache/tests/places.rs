@@ -1,9 +1,15 @@
 //! Wherever the keys are: a cluster, behind sentinels, behind a Unix socket.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_redis_cache::{Cache, ErrorPolicy, RedisCache};
+use perfect21_redis_cache::{Cache, ErrorKind, ErrorPolicy, Health, InSlot, Near, RedisCache};
 use perfect21_test_support::redis::{Cluster, Redis, Sentinel};
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 mod support;
 use support::{DEADLINE, Loaded, until};
@@ -110,4 +116,157 @@ async fn the_main_server_behind_sentinels_and_its_successor() {
     })
     .await;
     assert_eq!(cache.get(&1).await.unwrap(), Some(2));
+}
+
+async fn with_near(url: &str) -> RedisCache {
+    let builder = RedisCache::builder(url).namespace("test").near(Near::new()).connect_timeout(DEADLINE);
+    let builder = builder.command_timeout(Duration::from_secs(2)).ping_interval(Duration::from_millis(200));
+    let redis = builder.connect().await.unwrap();
+    until("the near cache to open", async || match redis.health(DEADLINE).await {
+        Health::Ready { .. } => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    redis
+}
+
+type InOneSlot = Cache<InSlot<&'static str, u64>, u64>;
+
+fn in_one_slot(redis: &RedisCache) -> InOneSlot {
+    redis.typed("moving").on_error(ErrorPolicy::Strict).build().unwrap()
+}
+
+/// What the only writer of a key knows of it.
+#[derive(Default)]
+struct Known {
+    confirmed: u64,
+    /// May have been done.
+    tried: u64,
+    done: u64,
+    refused: u64,
+}
+
+/// Writes one key until told to stop, and sees each of its writes at once.
+async fn writes(cache: InOneSlot, key: u64, stop: Arc<AtomicBool>) -> Known {
+    let (mut known, key, mut value) = (Known::default(), InSlot("a", key), 0);
+    while !stop.load(Ordering::SeqCst) {
+        value += 1;
+        match cache.set(&key, &value).await {
+            Ok(()) => {
+                (known.confirmed, known.tried) = (value, value);
+                known.done += 1;
+                match cache.get(&key).await {
+                    Ok(seen) => assert_eq!(seen, Some(value), "{key:?}, right after it was set"),
+                    Err(error) => assert!(is_away(error.kind()), "{error}"),
+                }
+            }
+            Err(error) => {
+                assert!(is_away(error.kind()), "{error}: {:?}", std::error::Error::source(&error));
+                known.refused += 1;
+                if error.kind() == ErrorKind::Timeout {
+                    known.tried = value;
+                }
+                // Who is refused at once and tries again at once leaves nobody room.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+    known
+}
+
+fn is_away(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Unavailable | ErrorKind::Timeout)
+}
+
+/// Reads what another process writes, again and again.
+async fn reads(cache: InOneSlot, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::SeqCst) {
+        for key in 0..60 {
+            if let Err(error) = cache.get(&InSlot("a", key)).await {
+                assert!(is_away(error.kind()), "{error}");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+}
+
+/// Writes keys of other slots, which a move is nothing to.
+async fn stands_by(redis: RedisCache, stop: Arc<AtomicBool>) -> u64 {
+    let (cache, mut done) = (strict(&redis), 0);
+    while !stop.load(Ordering::SeqCst) {
+        let key = done % 100;
+        cache.set(&key, &done).await.unwrap();
+        assert_eq!(cache.get(&key).await.unwrap(), Some(done));
+        done += 1;
+    }
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_that_moves_loses_no_write_and_leaves_nothing_stale() {
+    let cluster = Cluster::start().unwrap();
+    let url = cluster.urls()[0].replace("redis://", "redis-cluster://");
+    let (one, other) = (with_near(&url).await, with_near(&url).await);
+    let (writer, reader) = (in_one_slot(&one), in_one_slot(&other));
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> =
+        (0..60).map(|key| tokio::spawn(writes(writer.clone(), key, Arc::clone(&stop)))).collect();
+    let reading = tokio::spawn(reads(reader.clone(), Arc::clone(&stop)));
+    let bystander = tokio::spawn(stands_by(one.clone(), Arc::clone(&stop)));
+    let key = writer.redis_key(&InSlot("a", 0)).unwrap();
+    let cluster = Arc::new(cluster);
+    for to in [0, 1, 2, 0] {
+        let before = (writer.stats().sets, reader.stats().near_hits);
+        until("writes and reads before the slot moves", async || {
+            let now = (writer.stats().sets, reader.stats().near_hits);
+            if now.0 > before.0 + 200 && now.1 > before.1 + 200 { Ok(()) } else { Err(format!("{now:?}")) }
+        })
+        .await;
+        let (cluster, key) = (Arc::clone(&cluster), key.clone());
+        let moved = tokio::task::spawn_blocking(move || cluster.move_slot_of(&key, &cluster.nodes()[to]));
+        moved.await.unwrap().unwrap();
+    }
+    let before = writer.stats().sets;
+    until("writes after the slot moved", async || match writer.stats().sets {
+        sets if sets > before + 200 => Ok(()),
+        sets => Err(format!("{sets} sets: {:?}", writer.stats())),
+    })
+    .await;
+    stop.store(true, Ordering::SeqCst);
+    reading.await.unwrap();
+    assert!(bystander.await.unwrap() > 0);
+    let plain = in_one_slot(&connect(&url).await);
+    let (mut done, mut refused) = (0, 0);
+    for (key, writing) in (0..).zip(writers) {
+        let known = writing.await.unwrap();
+        (done, refused) = (done + known.done, refused + known.refused);
+        let there = plain.get(&InSlot("a", key)).await.unwrap().unwrap_or_default();
+        assert!((known.confirmed..=known.tried).contains(&there), "{key}: {there}, not {}", known.confirmed);
+        until("the last value to be heard of", async || match reader.get(&InSlot("a", key)).await {
+            Ok(Some(seen)) if seen == there => Ok(()),
+            seen => Err(format!("{key}: {seen:?}, not {there}")),
+        })
+        .await;
+    }
+    eprintln!(
+        "{done} writes done, {refused} refused; {:?}, {:?}",
+        writer.stats().errors,
+        reader.stats().errors
+    );
+    for key in 0..60 {
+        writer.set(&InSlot("a", key), &0).await.unwrap();
+        assert_eq!(writer.get(&InSlot("a", key)).await.unwrap(), Some(0));
+        until("a later change to be heard of", async || match reader.get(&InSlot("a", key)).await {
+            Ok(Some(0)) => Ok(()),
+            seen => Err(format!("{seen:?}")),
+        })
+        .await;
+    }
+    // The near caches are as they were.
+    let before = reader.stats().near_hits;
+    until("the reader to hold entries again", async || match reader.get(&InSlot("a", 1)).await.unwrap() {
+        Some(0) if reader.stats().near_hits > before => Ok(()),
+        seen => Err(format!("{seen:?}")),
+    })
+    .await;
 }
