@@ -171,6 +171,6 @@ async fn an_invalidation_reaches_other_processes_in_a_moment() {
         "gone after {median:?} in the middle, {late:?} at the 99th percentile, {:?} at most",
         times[times.len() - 1]
     );
-    // Ten to a hundred times what it takes on a machine that does nothing else.
+    // Far more than it takes, for a machine that is busy with something else.
     assert!(late < Duration::from_secs(1), "{late:?}");
 }

@@ -34,6 +34,12 @@ enum Mode<'a> {
     Cluster {
         nodes: &'a str,
     },
+    /// On a second port over TLS, with a certificate and its key in PEM.
+    Tls {
+        port: u16,
+        certificate: &'a str,
+        key: &'a str,
+    },
 }
 
 /// A running Redis server with a directory of its own, gone when dropped.
@@ -95,6 +101,36 @@ impl Redis {
         Err(ports_taken())
     }
 
+    /// Starts a server that is also spoken to over TLS, on the port that comes with it. The certificate and its key are PEM;
+    /// clients need none.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use perfect21_test_support::redis::Redis;
+    ///
+    /// # fn made() -> (String, String) { unimplemented!() }
+    /// let (certificate, key) = made();
+    /// let (server, port) = Redis::start_with_tls(&certificate, &key)?;
+    /// println!("rediss://127.0.0.1:{port} {}", server.url());
+    /// # Ok::<(), perfect21_test_support::Error>(())
+    /// ```
+    pub fn start_with_tls(certificate: &str, key: &str) -> Result<(Self, u16), Error> {
+        for _ in 0..20 {
+            let (port, tls_port) = (port::free()?, port::free()?);
+            match Self::start_on(port, Mode::Tls { port: tls_port, certificate, key }, &[]) {
+                Err(Launch::PortTaken) => (),
+                Err(Launch::Failed(error)) => return Err(error),
+                Ok(server) => return Ok((server, tls_port)),
+            }
+        }
+        Err(ports_taken())
+    }
+
     /// Starts a server on a port chosen before.
     fn start_on(port: u16, mode: Mode<'_>, directives: &[&str]) -> Result<Self, Launch> {
         let program = find().map_err(Launch::Failed)?;
@@ -111,10 +147,20 @@ impl Redis {
                 .map_err(Error::io(format!("write {name}")))
                 .map_err(Launch::Failed)
         };
-        write("redis.conf", &configuration(port, guard.dir(), directives))?;
-        if let Mode::Cluster { nodes } = mode {
-            write("nodes.conf", nodes)?;
+        let mut conf = configuration(port, guard.dir(), directives);
+        match mode {
+            Mode::Single | Mode::Sentinel => {}
+            Mode::Cluster { nodes } => write("nodes.conf", nodes)?,
+            Mode::Tls { port, certificate, key } => {
+                write("tls.crt", certificate)?;
+                write("tls.key", key)?;
+                // Files beside the configuration, which says where that is.
+                conf += &format!(
+                    "tls-port {port}\ntls-cert-file tls.crt\ntls-key-file tls.key\ntls-ca-cert-file tls.crt\ntls-auth-clients no\n"
+                );
+            }
         }
+        write("redis.conf", &conf)?;
         guard.launch(|pid| is_ready(port, pid))?;
         Ok(Self { port, guard })
     }
