@@ -63,12 +63,6 @@ pub(crate) fn scope(namespace: u64, cache: u64) -> Option<u64> {
 /// The tags of an entry and their versions.
 pub(crate) type Stamped = Vec<(Arc<str>, u64)>;
 
-/// The versions, where this process knows all of them for sure and none is missing.
-pub(crate) fn known(core: &Core, keys: &[FullKey]) -> Option<Vec<u64>> {
-    let store = &core.near.as_ref()?.store;
-    keys.iter().map(|key| store.version(key).filter(|version| *version > 0)).collect()
-}
-
 /// Makes versions, all of them or none. Those that have no end may be known already.
 pub(crate) async fn make(core: &Core, keys: Vec<FullKey>, ttl: Option<Duration>) -> Result<Vec<u64>, Error> {
     if keys.is_empty() {

@@ -159,10 +159,12 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     async fn find_remote(&self, key: &FullKey) -> Result<Option<Hit<V>>, Error> {
         let backend = &*self.core.backend;
-        if let Some(versions) = version::known(&self.core, &self.scope) {
+        if self.core.near.as_ref().is_some_and(NearTier::is_open) {
+            // From the second time on they are known. Looked up before the entry is: what changes in between came after this
+            // call began.
+            let versions = self.counted(version::read(&self.core, &self.scope).await)?;
             let found = self.counted(timed(&self.counters.latencies.get, backend.get(key)).await)?;
             let Some(entry) = self.decoded(found) else { return Ok(None) };
-            // Looked up before the entry was: what changes in between came after this call began.
             return self.current(entry, scope_of(&versions)).await;
         }
         let [namespace, cache] = &self.scope;

@@ -46,7 +46,7 @@ impl<T: Transport> Breaker<T> {
         Self { shared: Arc::new(shared) }
     }
 
-    async fn guarded(&self, call: impl Future<Output = Result<Reply, Error>> + Send) -> Result<Reply, Error> {
+    async fn guarded<R>(&self, call: impl Future<Output = Result<R, Error>> + Send) -> Result<R, Error> {
         if self.shared.open.load(Ordering::Acquire) {
             return Err(self.shared.given_up());
         }
@@ -123,6 +123,14 @@ impl<T: Transport> Transport for Breaker<T> {
 
     async fn read(&self, command: Command) -> Result<Reply, Error> {
         self.guarded(self.shared.transport.read(command)).await
+    }
+
+    fn transacts(&self) -> bool {
+        self.shared.transport.transacts()
+    }
+
+    async fn transact(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        self.guarded(self.shared.transport.transact(commands)).await
     }
 
     async fn call_on(&self, node: &Node, command: Command) -> Result<Reply, Error> {

@@ -85,6 +85,17 @@ impl Transport for Direct {
         }
     }
 
+    fn transacts(&self) -> bool {
+        !self.lanes.is_empty() && self.lanes.iter().all(Lane::was_open)
+    }
+
+    async fn transact(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        match commands.first().and_then(|first| self.lane(first)) {
+            Some(lane) => lane.transact(&commands, self.settings.command_timeout).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     async fn call_on(&self, node: &Node, command: Command) -> Result<Reply, Error> {
         self.fred.call_on(node, command).await
     }

@@ -62,6 +62,18 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Sends a command that changes nothing; may send it again where no answer came, within the time-out.
     fn read(&self, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send;
 
+    /// Whether commands can be sent that are done in one step, without a script.
+    fn transacts(&self) -> bool {
+        false
+    }
+
+    /// Sends commands of keys of one slot that are done in one step, all or none; what each answers. Only where it
+    /// [`transacts`](Self::transacts).
+    fn transact(&self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Reply>, Error>> + Send {
+        let _ = commands;
+        std::future::ready(Err(Error::new(ErrorKind::Unavailable, "there is no connection that does it")))
+    }
+
     /// Sends a command to a node.
     fn call_on(&self, node: &Node, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send;
 
@@ -84,6 +96,14 @@ impl<T: Transport> Transport for Arc<T> {
 
     fn read(&self, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send {
         (**self).read(command)
+    }
+
+    fn transacts(&self) -> bool {
+        (**self).transacts()
+    }
+
+    fn transact(&self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Reply>, Error>> + Send {
+        (**self).transact(commands)
     }
 
     fn call_on(&self, node: &Node, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send {

@@ -128,15 +128,7 @@ impl<T: Transport> Backend for Remote<T> {
             move |sender: Arc<Sender<T>>| async move {
                 let sender = &*sender;
                 let put = |group: Group<Put>| async move {
-                    let (mut keys, mut leases, mut args) = (Vec::new(), Vec::new(), Vec::new());
-                    for put in &group.items {
-                        let [key, lease] = key_and_lease(&put.key);
-                        keys.push(key);
-                        leases.push(lease);
-                        args.extend([put.value.clone(), number(millis(put.ttl))]);
-                    }
-                    keys.append(&mut leases);
-                    let done = sender.change(&script::PUT, &keys, &args, group.items.len()).await.map(|_| ());
+                    let done = sender.put(&group.items).await;
                     let count = group.items.len();
                     group.answer(done.map(|()| (0..count).map(|_| Ok(())).collect()))
                 };

@@ -51,8 +51,12 @@ struct Queue {
     out: BytesMut,
     /// Who waits for the next answers, in order.
     waiting: VecDeque<Waiting>,
+    /// How many of them are no parts.
+    calls: usize,
     /// When somebody's time may be over next; nobody's is before.
     alarm: Option<Instant>,
+    /// Why a part of what is to be done in one step was refused.
+    refused: Option<String>,
     ended: bool,
 }
 
@@ -60,6 +64,44 @@ struct Waiting {
     /// Whose time is over is gone, and the answer is still to come.
     sender: Option<oneshot::Sender<Answered>>,
     deadline: Instant,
+    /// Of what is done in one step, for which somebody waits at its end.
+    is_part: bool,
+}
+
+impl Queue {
+    /// Of several commands that are done in one step, the last of which is waited for.
+    fn push_part(&mut self, command: &Command, deadline: Instant) {
+        wire::encode(command, &mut self.out);
+        self.waiting.push_back(Waiting { sender: None, deadline, is_part: true });
+    }
+
+    /// What the next one in order is answered. Why a part was refused stands in its own answer alone.
+    fn answer(&mut self, reply: Reply) -> Option<(Option<oneshot::Sender<Answered>>, Reply)> {
+        let waiting = self.waiting.pop_front()?;
+        if waiting.is_part {
+            if let Reply::Refused(why) = reply {
+                self.refused.get_or_insert(why);
+            }
+            return Some((None, Reply::Nil));
+        }
+        self.calls -= 1;
+        let refused = self.refused.take();
+        Some((
+            waiting.sender,
+            match (reply, refused) {
+                (Reply::Refused(_), Some(why)) => Reply::Refused(why),
+                (reply, _) => reply,
+            },
+        ))
+    }
+}
+
+/// What is sent together.
+#[derive(Clone, Copy)]
+pub(super) enum Calls<'a> {
+    One(&'a Command),
+    /// All or none, and what each answers.
+    InOneStep(&'a [Command]),
 }
 
 enum Answered {
@@ -92,9 +134,9 @@ impl Connection {
     }
 
     /// Sends a command. Where nobody waits for the answer any more, it is thrown away when it comes.
-    pub(super) async fn call(&self, command: &Command, limit: Duration) -> Result<Reply, Error> {
+    pub(super) async fn call(&self, calls: Calls<'_>, limit: Duration) -> Result<Reply, Error> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.enqueue(command, sender, Instant::now() + limit)?;
+        self.shared.enqueue(calls, sender, Instant::now() + limit)?;
         match receiver.await {
             Ok(Answered::Reply(reply)) => Ok(reply),
             Ok(Answered::Late) => Err(self.shared.late()),
@@ -124,7 +166,7 @@ impl Shared {
     /// The place in the queue is the place on the wire: both are taken in one step.
     fn enqueue(
         &self,
-        command: &Command,
+        calls: Calls<'_>,
         sender: oneshot::Sender<Answered>,
         deadline: Instant,
     ) -> Result<(), Error> {
@@ -132,12 +174,20 @@ impl Shared {
         if queue.ended {
             return Err(self.unreachable());
         }
-        if queue.waiting.len() >= self.max_queued {
+        if queue.calls >= self.max_queued {
             return Err(self.full());
         }
         let was_empty = queue.out.is_empty();
-        wire::encode(command, &mut queue.out);
-        queue.waiting.push_back(Waiting { sender: Some(sender), deadline });
+        match calls {
+            Calls::One(command) => wire::encode(command, &mut queue.out),
+            Calls::InOneStep(commands) => {
+                queue.push_part(&Command::new("MULTI", []), deadline);
+                commands.iter().for_each(|command| queue.push_part(command, deadline));
+                wire::encode(&Command::new("EXEC", []), &mut queue.out);
+            }
+        }
+        queue.calls += 1;
+        queue.waiting.push_back(Waiting { sender: Some(sender), deadline, is_part: false });
         let is_earlier = queue.alarm.is_none_or(|alarm| deadline < alarm);
         if is_earlier {
             queue.alarm = Some(deadline);
@@ -190,10 +240,10 @@ impl Shared {
             while let Some(heard) = wire::decode(&mut bytes)? {
                 match heard {
                     Heard::Reply(reply) => {
-                        let waiting = self.queue().waiting.pop_front();
+                        let answered = self.queue().answer(reply);
                         let unasked =
                             || io::Error::new(io::ErrorKind::InvalidData, "an answer that nobody asked for");
-                        if let Some(sender) = waiting.ok_or_else(unasked)?.sender {
+                        if let (Some(sender), reply) = answered.ok_or_else(unasked)? {
                             // Who does not wait any more does not mind.
                             let _ = sender.send(Answered::Reply(reply));
                         }
@@ -215,7 +265,7 @@ impl Shared {
             if out.is_empty() {
                 self.filled.notified().await;
                 // Where there are others, who is about to ask goes first: one packet for all of them.
-                if self.queue().waiting.len() > 1 {
+                if self.queue().calls > 1 {
                     yield_now().await;
                 }
             } else {

@@ -1,6 +1,10 @@
 //! Who keeps the connections of a lane, and says when they can be relied on.
 
-use super::{Hears, Routes, Shared, connect::connect, connection::Connection};
+use super::{
+    Hears, Routes, Shared,
+    connect::connect,
+    connection::{Calls, Connection},
+};
 use crate::{
     Error,
     transport::{Command, Node, Reply},
@@ -58,13 +62,14 @@ async fn open(shared: &Arc<Shared>) -> Result<Routes, Error> {
 async fn open_one(shared: &Arc<Shared>, node: &Node) -> Result<Connection, Error> {
     let stream = connect(&shared.login, node).await?;
     let connection = Connection::start(stream, Arc::clone(&shared.listener), &shared.settings);
-    let (name, hear) = match &shared.settings.hears {
-        Hears::Changes => ("perfect21-near", Some(Command::new("CLIENT", ["TRACKING".into(), "ON".into()]))),
-        Hears::Channel(channel) => ("perfect21-near", Some(Command::new("SUBSCRIBE", [channel.clone()]))),
-        Hears::Nothing => ("perfect21", None),
+    let (name, more) = match &shared.settings.hears {
+        Hears::Changes => ("perfect21-near", vec![Command::new("CLIENT", ["TRACKING".into(), "ON".into()])]),
+        Hears::Channel(channel) => ("perfect21-near", vec![Command::new("SUBSCRIBE", [channel.clone()])]),
+        // Whether it may do what is to be done in one step.
+        Hears::Nothing => ("perfect21", vec![Command::new("MULTI", []), Command::new("EXEC", [])]),
     };
-    for step in shared.login.steps(name).into_iter().chain(hear) {
-        connection.call(&step, shared.settings.connect_timeout).await?.sound()?;
+    for step in shared.login.steps(name).into_iter().chain(more) {
+        connection.call(Calls::One(&step), shared.settings.connect_timeout).await?.sound()?;
     }
     Ok(connection)
 }
@@ -113,7 +118,8 @@ async fn ask(shared: &Shared, connection: &Connection, routes: &Routes) -> Optio
         true => Command::new("CLUSTER", ["INFO".into()]),
         false => Command::new("PING", []),
     };
-    let reply = connection.call(&command, shared.settings.command_timeout).await.ok()?.sound().ok()?;
+    let reply =
+        connection.call(Calls::One(&command), shared.settings.command_timeout).await.ok()?.sound().ok()?;
     if !clustered {
         return Some(0);
     }

@@ -14,7 +14,7 @@ pub(crate) use connect::Login;
 use super::{Command, Node, Reply, Transport};
 use crate::{Error, ErrorKind, backend::Answer};
 use bytes::Bytes;
-use connection::Connection;
+use connection::{Calls, Connection};
 use fred::types::cluster::ClusterRouting;
 use futures_util::future::join_all;
 use std::{
@@ -142,7 +142,14 @@ impl Lane {
 
     /// Sends a command to whoever has its key, and waits for so long at most.
     pub(crate) async fn ask(&self, command: &Command, limit: Duration) -> Result<Reply, Error> {
-        self.send(self.shared.connection(command.args.get(command.key_at)), command, limit).await
+        self.send(self.shared.connection(command.args.get(command.key_at)), Calls::One(command), limit).await
+    }
+
+    /// Sends commands that are done in one step to whoever has the first one's key.
+    pub(crate) async fn transact(&self, commands: &[Command], limit: Duration) -> Result<Vec<Reply>, Error> {
+        let key = commands.first().and_then(|command| command.args.get(command.key_at));
+        let connection = self.shared.connection(key);
+        self.send(connection, Calls::InOneStep(commands), limit).await?.many()
     }
 
     /// Waits until all that was sent is answered.
@@ -151,7 +158,8 @@ impl Lane {
         let connections = routes.iter().flat_map(|routes| routes.connections.iter());
         // Answers come in order; one that does not come is not waited for any longer than others were.
         let pings = connections.map(|(_, connection)| async move {
-            let _ = connection.call(&Command::new("PING", []), self.shared.settings.command_timeout).await;
+            let ping = Command::new("PING", []);
+            let _ = connection.call(Calls::One(&ping), self.shared.settings.command_timeout).await;
         });
         join_all(pings).await;
     }
@@ -159,7 +167,7 @@ impl Lane {
     async fn send(
         &self,
         connection: Option<Connection>,
-        command: &Command,
+        calls: Calls<'_>,
         limit: Duration,
     ) -> Result<Reply, Error> {
         let settings = &self.shared.settings;
@@ -167,7 +175,7 @@ impl Lane {
             let message = format!("redis at {} cannot be reached", settings.server);
             return Err(Error::new(ErrorKind::Unavailable, message));
         };
-        let answer = connection.call(command, limit).await;
+        let answer = connection.call(calls, limit).await;
         if let Ok(Reply::Refused(text)) = &answer
             && text.starts_with("READONLY")
         {
@@ -229,7 +237,7 @@ impl Transport for Lane {
                 .find(|(known, _)| known == node)
                 .map(|(_, connection)| connection.clone())
         });
-        self.send(connection, &command, self.shared.settings.command_timeout).await
+        self.send(connection, Calls::One(&command), self.shared.settings.command_timeout).await
     }
 
     fn slot(&self, key: &str) -> u16 {
