@@ -123,10 +123,7 @@ async fn a_paused_pool_keeps_its_callers_until_it_is_resumed() {
     let held = pool.get().await.unwrap();
     pool.pause();
     let error = pool.get().await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.to_string().as_str()),
-        (ErrorKind::Paused, "the pool was paused for 1s")
-    );
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Paused, "the pool was paused for 1s"));
     drop(held);
     let waiting = tokio::spawn({
         let pool = single(&server);

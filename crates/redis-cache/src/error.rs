@@ -30,7 +30,7 @@ pub enum ErrorKind {
     Config,
     /// There is no connection to the server, or it was given up for a while because too much failed.
     Unavailable,
-    /// The server did not answer in time; a write may or may not have been done.
+    /// The server did not answer in time, or the connection was lost before it did; a write may or may not have been done.
     Timeout,
     /// Too many commands wait for the server already.
     Backpressure,
@@ -41,6 +41,8 @@ pub enum ErrorKind {
     /// The value cannot be written in the cache's codec.
     Encode,
 }
+
+const MOVING: &str = "the key is on its way to another server";
 
 impl Error {
     #[cold]
@@ -57,6 +59,19 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// The servers are there, and one of them is giving this key to another one.
+    #[cold]
+    #[cfg_attr(not(feature = "fred"), allow(dead_code, reason = "memory has no servers"))]
+    pub(crate) fn moving() -> Self {
+        Self::new(ErrorKind::Unavailable, MOVING)
+    }
+
+    /// Whether it is [`moving`](Self::moving).
+    #[cfg_attr(not(feature = "fred"), allow(dead_code, reason = "memory has no servers"))]
+    pub(crate) fn is_moving(&self) -> bool {
+        self.message == MOVING
     }
 
     #[cfg(feature = "fred")]

@@ -69,7 +69,7 @@ async fn sizes_are_bounded(redis: &RedisCache) {
     texts.set(&"k".into(), &"0123456789".into()).await.unwrap();
     let error = texts.set(&"k".into(), &"0123456789a".into()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert_eq!(error.to_string(), "the value is over max_value_bytes = 12");
+    assert_eq!(error.to_string(), "a value of 13 bytes or more is over max_value_bytes = 12");
     let long = "k".repeat(100_000);
     texts.set(&long, &"long".into()).await.unwrap();
     assert_eq!(texts.get(&long).await.unwrap().as_deref(), Some("long"), "a long key is as good as any");

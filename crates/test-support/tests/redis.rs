@@ -109,6 +109,43 @@ fn a_cluster_comes_up_and_a_replica_takes_over() {
 }
 
 #[test]
+fn a_paused_server_is_there_and_says_nothing() {
+    let server = Redis::start().unwrap();
+    server.command(&["SET", "k", "v"]).unwrap();
+    server.pause().unwrap();
+    let mut connection = TcpStream::connect(server.addr()).unwrap();
+    connection.write_all(b"GET k\r\n").unwrap();
+    connection.set_nonblocking(true).unwrap();
+    assert_eq!(connection.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    connection.set_nonblocking(false).unwrap();
+    connection.set_read_timeout(Some(wait::DEADLINE)).unwrap();
+    server.resume().unwrap();
+    let mut answer = [0; 7];
+    connection.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"$1\r\nv\r\n");
+    server.kill().unwrap();
+    assert_eq!(server.pause().unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[test]
+fn a_slot_moves_with_its_keys() {
+    let cluster = Cluster::start().unwrap();
+    let keys: Vec<_> = (0..35).map(|number| format!("{{a}}{number}")).collect();
+    let from = cluster.owner("a").unwrap();
+    for key in &keys {
+        from.command(&["SET", key, key]).unwrap();
+    }
+    for to in &cluster.nodes()[..3] {
+        cluster.move_slot_of("a", to).unwrap();
+        assert_eq!(cluster.owner("a").unwrap().port(), to.port());
+        for key in &keys {
+            assert_eq!(to.command(&["GET", key]).unwrap(), text(key));
+        }
+        cluster.wait_until_whole().unwrap();
+    }
+}
+
+#[test]
 fn sentinels_fail_over_and_the_old_master_follows() {
     let sentinel = Sentinel::start().unwrap();
     let old = sentinel.master().unwrap();

@@ -3,7 +3,8 @@
 //! - Texts and byte strings are lent from the input, so that a length is compared with what is there before anything is
 //!   allocated.
 //! - Sequences and maps may have no more entries in all than the input has bytes, and some more as entries may take none
-//!   ([`EMPTY_ENTRIES`]). Every other entry has a byte of its own.
+//!   ([`EMPTY_ENTRIES`]). Every other entry has a byte of its own. They are counted as they are read: postcard does not
+//!   tell how many it believes in where there are more of them than bytes.
 //! - What nests deeper than [`DEPTH`] is refused before the stack ends.
 
 use serde::de::{
@@ -41,8 +42,8 @@ impl Bounds {
         Ok(Level(self))
     }
 
-    fn take_entries<E: Error>(&self, claimed: Option<usize>) -> Result<(), E> {
-        let Some(left) = self.entries.get().checked_sub(claimed.unwrap_or(0)) else {
+    fn take_entry<E: Error>(&self) -> Result<(), E> {
+        let Some(left) = self.entries.get().checked_sub(1) else {
             return Err(E::custom("more entries than bytes"));
         };
         self.entries.set(left);
@@ -195,15 +196,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, Parts<V>> {
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        if self.inner.counted {
-            self.bounds.take_entries(inner.size_hint())?;
-        }
-        self.inner.visitor.visit_seq(Bounded { inner, bounds: self.bounds })
+        let entries = Entries { access: inner, counted: self.inner.counted };
+        self.inner.visitor.visit_seq(Bounded { inner: entries, bounds: self.bounds })
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.bounds.take_entries(inner.size_hint())?;
         self.inner.visitor.visit_map(Bounded { inner, bounds: self.bounds })
     }
 
@@ -222,16 +220,27 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
+/// The entries of a sequence.
+struct Entries<A> {
+    access: A,
+    /// As of [`Parts`].
+    counted: bool,
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, Entries<A>> {
     type Error = A::Error;
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        self.inner.next_element_seed(Bounded { inner: seed, bounds: self.bounds })
+        let next = self.inner.access.next_element_seed(Bounded { inner: seed, bounds: self.bounds })?;
+        if next.is_some() && self.inner.counted {
+            self.bounds.take_entry()?;
+        }
+        Ok(next)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|entries| entries.min(self.bounds.bytes))
+        self.inner.access.size_hint().map(|entries| entries.min(self.bounds.bytes))
     }
 }
 
@@ -240,7 +249,11 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        self.inner.next_key_seed(Bounded { inner: seed, bounds: self.bounds })
+        let next = self.inner.next_key_seed(Bounded { inner: seed, bounds: self.bounds })?;
+        if next.is_some() {
+            self.bounds.take_entry()?;
+        }
+        Ok(next)
     }
 
     #[inline]

@@ -66,12 +66,13 @@ pub(crate) fn encode<V, C: Codec<V> + ?Sized>(
         return Err(Error::new(ErrorKind::TooLarge, message));
     };
     let payload = bytes.len();
-    let mut out = Bounded { bytes, room: limits.max_value_bytes, full: false };
+    let mut out = Bounded { bytes, room: limits.max_value_bytes, over: 0 };
     if let Some(value) = value
         && let Err(error) = codec.encode(value, &mut out)
     {
-        return Err(if out.full {
-            let message = format!("the value is over max_value_bytes = {}", limits.max_value_bytes);
+        return Err(if out.over > 0 {
+            let (max, over) = (limits.max_value_bytes, out.over);
+            let message = format!("a value of {} bytes or more is over max_value_bytes = {max}", max + over);
             Error::new(ErrorKind::TooLarge, message)
         } else {
             Error::new(ErrorKind::Encode, "the codec cannot write the value").with_source(error)
@@ -122,7 +123,8 @@ pub(crate) fn decode<V, C: Codec<V> + ?Sized>(
 struct Bounded {
     bytes: Vec<u8>,
     room: usize,
-    full: bool,
+    /// By how much the bytes that were refused are more than that.
+    over: usize,
 }
 
 impl io::Write for Bounded {
@@ -130,7 +132,7 @@ impl io::Write for Bounded {
         match self.room.checked_sub(more.len()) {
             Some(room) => self.room = room,
             None => {
-                self.full = true;
+                self.over = more.len() - self.room;
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
         }

@@ -59,7 +59,7 @@ fn the_bound_is_exact() {
     let error = encode(Some(&"abc".to_owned()), &Json, &limits(4), &stamp(&[])).unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string()),
-        (ErrorKind::TooLarge, "the value is over max_value_bytes = 4".into())
+        (ErrorKind::TooLarge, "a value of 5 bytes or more is over max_value_bytes = 4".into())
     );
     assert_eq!(decode(&bytes, &Json, &limits(5)).unwrap().value, Some("abc".to_owned()));
     assert_eq!(decode::<String, _>(&bytes, &Json, &limits(4)).unwrap_err(), Rejected::TooLarge);

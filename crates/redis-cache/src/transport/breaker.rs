@@ -52,7 +52,7 @@ impl<T: Transport> Breaker<T> {
         }
         let answer = call.await;
         match &answer {
-            Err(error) if is_no_answer(error.kind()) => self.failed(),
+            Err(error) if is_no_answer(error) => self.failed(),
             _ => self.shared.answered(),
         }
         answer
@@ -104,8 +104,8 @@ impl<T: Transport> Shared<T> {
     }
 }
 
-fn is_no_answer(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Timeout | ErrorKind::Unavailable)
+fn is_no_answer(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable) && !error.is_moving()
 }
 
 /// At how many calls in a row without an answer a breaker may open.

@@ -58,8 +58,11 @@ impl Reply {
 #[cold]
 pub(crate) fn refused(text: &str) -> Error {
     // The server is there and cannot serve now.
-    let away = ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "TRYAGAIN", "BUSY"];
+    let away = ["LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "BUSY"];
     let code = text.split(' ').next().unwrap_or_default();
+    if code == "TRYAGAIN" {
+        return Error::moving().with_source(text.to_owned());
+    }
     let (kind, message) = if away.contains(&code) {
         (ErrorKind::Unavailable, "redis cannot serve now")
     } else {

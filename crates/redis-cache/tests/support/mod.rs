@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod near;
+pub(crate) mod raw;
 
 use perfect21_redis_cache::{Cache, RedisCache};
 use perfect21_test_support::redis::Redis;

@@ -11,6 +11,8 @@ use crate::{
 const MASTERS: usize = 3;
 const NODES: usize = 2 * MASTERS;
 const SLOTS: usize = 16_384;
+/// Of a slot that moves.
+const KEYS_AT_ONCE: &str = "10";
 
 /// Six Redis servers that form a cluster: three masters that share the slots, a replica for each.
 ///
@@ -126,6 +128,59 @@ impl Cluster {
             });
             owner.ok_or("every server refuses it")
         })
+    }
+
+    /// Moves the slot of `key` with all that is in it to another master, as `redis-cli --cluster reshard` does: a few keys
+    /// at a time, while clients are told to ask there for what is gone already. Does nothing where that master has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] when a node does not agree, [`Error::Io`] when one is not there.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use perfect21_test_support::redis::Cluster;
+    ///
+    /// let cluster = Cluster::start()?;
+    /// let from = cluster.owner("a")?.port();
+    /// let other = cluster.nodes()[..3].iter().find(|node| node.port() != from).expect("three masters");
+    /// cluster.move_slot_of("a", other)?;
+    /// assert_eq!(cluster.owner("a")?.port(), other.port());
+    /// # Ok::<(), perfect21_test_support::Error>(())
+    /// ```
+    pub fn move_slot_of(&self, key: &str, to: &Redis) -> Result<(), Error> {
+        let from = self.owner(key)?;
+        if from.port() == to.port() {
+            return Ok(());
+        }
+        let text = |reply: Reply| reply.text().unwrap_or_default().to_owned();
+        let slot = match from.command(&["CLUSTER", "KEYSLOT", key])? {
+            Reply::Int(slot) => slot.to_string(),
+            _ => String::new(),
+        };
+        let (source, target) =
+            (text(from.command(&["CLUSTER", "MYID"])?), text(to.command(&["CLUSTER", "MYID"])?));
+        to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source])?;
+        from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target])?;
+        let port = to.port().to_string();
+        while let Reply::List(keys) = from.command(&["CLUSTER", "GETKEYSINSLOT", &slot, KEYS_AT_ONCE])? {
+            if keys.is_empty() {
+                break;
+            }
+            let keys = keys.iter().filter_map(Reply::text);
+            let words = ["MIGRATE", "127.0.0.1", &port, "", "0", "20000", "KEYS"];
+            from.command(&words.into_iter().chain(keys).collect::<Vec<_>>())?;
+        }
+        // The new owner first: nobody may be sent to one who does not know yet.
+        for node in [to, from].into_iter().chain(&self.nodes).filter(|node| node.pid().is_some()) {
+            match node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &target]) {
+                // A replica hears of it by its master.
+                Err(Error::Refused { reply, .. }) if reply.contains("only with masters") => {}
+                done => drop(done?),
+            }
+        }
+        Ok(())
     }
 }
 

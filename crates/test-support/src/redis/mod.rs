@@ -7,8 +7,9 @@ mod cluster;
 mod reply;
 mod sentinel;
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    env, fs,
+    env, fs, io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -19,6 +20,7 @@ use crate::{
     guard::{Guard, Launch},
     port,
     postgres::relaunch,
+    wait,
 };
 
 const VARIABLE: &str = "PERFECT21_REDIS_BIN";
@@ -31,6 +33,12 @@ enum Mode<'a> {
     /// With its view of the cluster, as it would have saved it.
     Cluster {
         nodes: &'a str,
+    },
+    /// On a second port over TLS, with a certificate and its key in PEM.
+    Tls {
+        port: u16,
+        certificate: &'a str,
+        key: &'a str,
     },
 }
 
@@ -93,6 +101,36 @@ impl Redis {
         Err(ports_taken())
     }
 
+    /// Starts a server that is also spoken to over TLS, on the port that comes with it. The certificate and its key are PEM;
+    /// clients need none.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use perfect21_test_support::redis::Redis;
+    ///
+    /// # fn made() -> (String, String) { unimplemented!() }
+    /// let (certificate, key) = made();
+    /// let (server, port) = Redis::start_with_tls(&certificate, &key)?;
+    /// println!("rediss://127.0.0.1:{port} {}", server.url());
+    /// # Ok::<(), perfect21_test_support::Error>(())
+    /// ```
+    pub fn start_with_tls(certificate: &str, key: &str) -> Result<(Self, u16), Error> {
+        for _ in 0..20 {
+            let (port, tls_port) = (port::free()?, port::free()?);
+            match Self::start_on(port, Mode::Tls { port: tls_port, certificate, key }, &[]) {
+                Err(Launch::PortTaken) => (),
+                Err(Launch::Failed(error)) => return Err(error),
+                Ok(server) => return Ok((server, tls_port)),
+            }
+        }
+        Err(ports_taken())
+    }
+
     /// Starts a server on a port chosen before.
     fn start_on(port: u16, mode: Mode<'_>, directives: &[&str]) -> Result<Self, Launch> {
         let program = find().map_err(Launch::Failed)?;
@@ -109,10 +147,20 @@ impl Redis {
                 .map_err(Error::io(format!("write {name}")))
                 .map_err(Launch::Failed)
         };
-        write("redis.conf", &configuration(port, guard.dir(), directives))?;
-        if let Mode::Cluster { nodes } = mode {
-            write("nodes.conf", nodes)?;
+        let mut conf = configuration(port, guard.dir(), directives);
+        match mode {
+            Mode::Single | Mode::Sentinel => {}
+            Mode::Cluster { nodes } => write("nodes.conf", nodes)?,
+            Mode::Tls { port, certificate, key } => {
+                write("tls.crt", certificate)?;
+                write("tls.key", key)?;
+                // Files beside the configuration, which says where that is.
+                conf += &format!(
+                    "tls-port {port}\ntls-cert-file tls.crt\ntls-key-file tls.key\ntls-ca-cert-file tls.crt\ntls-auth-clients no\n"
+                );
+            }
         }
+        write("redis.conf", &conf)?;
         guard.launch(|pid| is_ready(port, pid))?;
         Ok(Self { port, guard })
     }
@@ -178,6 +226,57 @@ impl Redis {
     /// [`Error::GuardGone`] when somebody killed its guard.
     pub fn kill(&self) -> Result<(), Error> {
         self.guard.stop("KILL")
+    }
+
+    /// Lets it do nothing (`SIGSTOP`) until [`resume`](Self::resume): connections stay and are accepted, and what is sent
+    /// to it waits in the system's buffers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it does not run.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use perfect21_test_support::redis::Redis;
+    ///
+    /// let server = Redis::start()?;
+    /// server.pause()?;
+    /// // Whoever asks it now waits.
+    /// server.resume()?;
+    /// # Ok::<(), perfect21_test_support::Error>(())
+    /// ```
+    pub fn pause(&self) -> Result<(), Error> {
+        let pid = self.signal(Signal::STOP)?;
+        wait::until("the pause of a server", || {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|error| error.to_string())?;
+            // Behind the name, which may be anything in parentheses.
+            match stat.rsplit(") ").next() {
+                Some(state) if state.starts_with('T') => Ok(()),
+                _ => Err(stat),
+            }
+        })
+    }
+
+    /// Lets it go on (`SIGCONT`) after a [`pause`](Self::pause).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it does not run.
+    pub fn resume(&self) -> Result<(), Error> {
+        self.signal(Signal::CONT).map(|_| ())
+    }
+
+    fn signal(&self, signal: Signal) -> Result<u32, Error> {
+        let failed = Error::io("signal a redis-server");
+        let Some(pid) = self.pid() else { return Err(failed(io::ErrorKind::NotFound.into())) };
+        // The guard's child: the number is nobody else's until the guard is told to stop it.
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        match process.map(|process| kill_process(process, signal)) {
+            Some(Ok(())) => Ok(pid),
+            Some(Err(error)) => Err(failed(error.into())),
+            None => Err(failed(io::ErrorKind::NotFound.into())),
+        }
     }
 
     /// Starts it again on the same port, empty, after stopping it if it runs.

@@ -52,7 +52,8 @@ impl<T: Transport> Remote<T> {
         let task = tokio::spawn(writing);
         Box::pin(async move {
             task.await.unwrap_or_else(|error| {
-                failed(Error::new(ErrorKind::Unavailable, "the write was given up").with_source(error))
+                // It may have been sent.
+                failed(Error::new(ErrorKind::Timeout, "the write was given up").with_source(error))
             })
         })
     }

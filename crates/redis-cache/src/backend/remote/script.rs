@@ -58,44 +58,49 @@ redis.call('DEL', unpack(KEYS, n + 1))
 return gone",
 );
 
-/// A key and its lease; token, milliseconds, and 1 to steal it. A call that is sent twice is answered alike.
+/// A key and its lease; token, milliseconds, and 1 to steal it. A call that is sent twice is answered alike. What is no text
+/// or has no end is nobody's lease.
 pub(super) static LEASE: Script = Script(
-    "local ours = true
-if ARGV[3] == '1' then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-else
-  local free = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
-  ours = free or redis.call('GET', KEYS[2]) == ARGV[1]
+    "local ours = ARGV[3] ~= '1' and redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+if not ours then
+  local holder = redis.pcall('GET', KEYS[2])
+  ours = holder == ARGV[1]
+  if ARGV[3] == '1' or type(holder) ~= 'string' or redis.call('PTTL', KEYS[2]) < 0 then
+    ours = redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  end
 end
 return { redis.pcall('GET', KEYS[1]), ours and 1 or 0 }",
 );
 
 /// A lease; token and milliseconds.
 pub(super) static RENEW: Script = Script(
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
 );
 
 /// A lease; its token.
 pub(super) static RELEASE: Script = Script(
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])",
 );
 
 /// A key and its lease; token, value and milliseconds.
 pub(super) static FILL: Script = Script(
-    "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+    "if redis.pcall('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('DEL', KEYS[2])
 return 1",
 );
 
-/// Keys of versions; a new version, and the milliseconds that they must live, 0 for ever.
+/// Keys of versions; a new version, and the milliseconds that they must live, 0 for ever. What is no number from 1 to the
+/// greatest of 64 bits is no version, and makes way for one.
 pub(super) static MAKE_VERSIONS: Script = Script(
     "local must = tonumber(ARGV[2])
 local versions = {}
 for i, key in ipairs(KEYS) do
-  local version = redis.call('GET', key)
-  if not version then
+  local version = redis.pcall('GET', key)
+  if type(version) ~= 'string' or not version:find('^[1-9]%d*$') or #version > 20
+      or #version == 20 and version > '18446744073709551615' then
     version = ARGV[1]
     if must == 0 then redis.call('SET', key, version)
     else redis.call('SET', key, version, 'PX', 2 * must) end

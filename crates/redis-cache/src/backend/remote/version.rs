@@ -3,7 +3,7 @@ use super::{
     group::{self, Group, groups},
     millis, number, script,
 };
-use crate::{Error, ErrorKind, backend::new_version, transport::Command};
+use crate::{Error, backend::new_version, transport::Command};
 use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
 
@@ -60,15 +60,12 @@ pub(super) fn bump<T: Transport>(
     )
 }
 
+/// Zero for what is no version, as for none.
 fn parse(reply: Reply) -> Result<u64, Error> {
     match reply {
         Reply::Nil => Ok(0),
         Reply::Text(text) => {
-            let version = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
-            version.ok_or_else(|| {
-                let text = String::from_utf8_lossy(&text).into_owned();
-                Error::new(ErrorKind::Server, format!("`{text}` stands where a version should, a number"))
-            })
+            Ok(std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()).unwrap_or(0))
         }
         other => other.number().map(|_| 0),
     }

@@ -38,6 +38,9 @@ impl From<Resp3Frame> for Reply {
 impl Settings {
     #[cold]
     pub(super) fn error(&self, error: &FredError) -> Error {
+        if is_elsewhere(error) {
+            return Error::moving().with_source(error.details().to_owned());
+        }
         let server = &self.server;
         let kind = match error.kind() {
             FredKind::Timeout => ErrorKind::Timeout,
@@ -60,6 +63,30 @@ impl Settings {
         };
         Error::new(kind, message).with_source(error.details().to_owned())
     }
+}
+
+impl Settings {
+    /// Of a command that was sent, to a server of which nothing was heard since.
+    #[cold]
+    pub(super) fn lost(&self, error: &FredError) -> Error {
+        let message = format!("the connection to redis at {} was lost before it answered", self.server);
+        Error::new(ErrorKind::Timeout, message).with_source(error.details().to_owned())
+    }
+}
+
+/// Whether the command may have reached the server: all but what fred refuses before it sends it.
+pub(super) fn is_lost(error: &FredError) -> bool {
+    match error.kind() {
+        FredKind::IO | FredKind::Parse | FredKind::Protocol => true,
+        // In so many words it says that it was not connected.
+        FredKind::Canceled => error.details() != "Connection closed unexpectedly.",
+        _ => false,
+    }
+}
+
+/// Whether the server that was asked says that another one has the key.
+pub(super) fn is_elsewhere(error: &FredError) -> bool {
+    matches!(error.kind(), FredKind::Routing) && error.details() == "Too many redirections."
 }
 
 /// fred's kinds tell the server's errors from its own only in part; the server's begin with a word in capitals.

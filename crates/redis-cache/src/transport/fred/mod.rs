@@ -11,9 +11,11 @@ use super::{
     lane::{Login, Topology},
 };
 use crate::{Error, ErrorKind, backend::Answer};
+use answer::{is_elsewhere, is_lost};
 use driver::{Attempt, Driver};
 use fred::{
     clients::{Client, WithOptions},
+    error::Error as FredError,
     interfaces::{ClientLike, ClusterInterface},
     types::{
         CustomCommand, Value,
@@ -90,16 +92,44 @@ impl Fred {
         &self.lanes[lane]
     }
 
-    async fn send(&self, client: &WithOptions<Client>, command: Command) -> Result<Reply, Error> {
+    /// What may have changed something, to whoever has its key.
+    async fn write(&self, client: &WithOptions<Client>, command: Command) -> Result<Reply, Error> {
+        match self.send(client, command).await {
+            Ok(reply) => reply.sound(),
+            Err(error) if is_lost(&error) => Err(self.settings.lost(&error)),
+            Err(error) => Err(self.settings.error(&error)),
+        }
+    }
+
+    async fn ask(&self, client: &WithOptions<Client>, command: Command) -> Result<Reply, Error> {
+        let answer = self.send(client, command).await;
+        answer.map_err(|error| self.settings.error(&error))?.sound()
+    }
+
+    /// In a cluster once more, where the first who was asked has the key no more: fred has looked by then who has it now.
+    async fn send(&self, client: &WithOptions<Client>, command: Command) -> Result<Reply, FredError> {
+        if !self.settings.config.server.is_clustered() {
+            return self.send_once(client, command).await;
+        }
+        let start = Instant::now();
+        let first = self.send_once(client, command.clone()).await;
+        let left = self.settings.command_timeout.saturating_sub(start.elapsed());
+        match first {
+            Err(error) if is_elsewhere(&error) && !left.is_zero() => {
+                let options = Options { timeout: Some(left), ..client.options().clone() };
+                self.send_once(&client.with_options(&options), command).await
+            }
+            first => first,
+        }
+    }
+
+    async fn send_once(&self, client: &WithOptions<Client>, command: Command) -> Result<Reply, FredError> {
         let Command { name, key_at, args } = command;
         // Of the ways to say where a custom command goes, fred follows this one only.
         let slot = args.get(key_at).map_or(0, |key| ClusterRouting::hash_key(key));
         let custom = CustomCommand::new_static(name, slot, false);
         let args: Vec<_> = args.into_iter().map(Value::Bytes).collect();
-        match client.custom_raw(custom, args).await {
-            Ok(frame) => Reply::from(frame).sound(),
-            Err(error) => Err(self.settings.error(&error)),
-        }
+        client.custom_raw(custom, args).await.map(Reply::from)
     }
 }
 
@@ -122,23 +152,23 @@ impl Lane {
 
 impl Transport for Fred {
     async fn call(&self, command: Command) -> Result<Reply, Error> {
-        self.send(&self.lane(&command).commands, command).await
+        self.write(&self.lane(&command).commands, command).await
     }
 
     async fn read(&self, command: Command) -> Result<Reply, Error> {
         let lane = self.lane(&command);
         if !self.settings.retry_reads {
-            return self.send(&lane.commands, command).await;
+            return self.ask(&lane.commands, command).await;
         }
         let start = Instant::now();
-        let first = self.send(&lane.reads, command.clone()).await;
+        let first = self.ask(&lane.reads, command.clone()).await;
         match first {
             Err(error) if may_try_again(error.kind()) && lane.client.is_connected() => {
                 // Two time-outs of half the length: what is left of the whole one is at least one of them.
                 if start.elapsed() + self.settings.read_timeout() > self.settings.command_timeout + SLACK {
                     return Err(error);
                 }
-                self.send(&lane.reads, command).await
+                self.ask(&lane.reads, command).await
             }
             answered => answered,
         }
@@ -147,13 +177,13 @@ impl Transport for Fred {
     async fn call_on(&self, node: &Node, command: Command) -> Result<Reply, Error> {
         let lane = &self.lanes[0];
         if !self.settings.config.server.is_clustered() {
-            return self.send(&lane.commands, command).await;
+            return self.write(&lane.commands, command).await;
         }
         let options = Options {
             cluster_node: Some(Server::new(&*node.host, node.port)),
             ..lane.commands.options().clone()
         };
-        self.send(&lane.client.with_options(&options), command).await
+        self.write(&lane.client.with_options(&options), command).await
     }
 
     fn slot(&self, key: &str) -> u16 {

@@ -49,6 +49,9 @@ impl Settings {
                 connection.connection_timeout = self.connect_timeout;
                 connection.internal_command_timeout = self.connect_timeout;
                 connection.max_command_attempts = 1;
+                // Sent on to where a key is moving, fred takes an answer to somebody else for its own, or gives the whole
+                // client up. What it does first where a key has moved, which is to look where the slots are, it does anyway.
+                connection.max_redirections = 0;
                 connection.max_command_buffer_len = self.max_queued;
                 connection.reconnect_on_auth_error = true;
                 connection.tcp.nodelay = Some(true);

@@ -121,8 +121,11 @@ impl Lane {
         if let Ok(Reply::Refused(text)) = &answer
             && (text.starts_with("MOVED") || text.starts_with("ASK"))
         {
-            self.shared.misled.notify_one();
-            return Err(Error::new(ErrorKind::Unavailable, "the key is on its way to another server"));
+            // A key that is moving is elsewhere while its slot is not: the routes are right.
+            if text.starts_with("MOVED") {
+                self.shared.misled.notify_one();
+            }
+            return Err(Error::moving().with_source(text.clone()));
         }
         answer?.sound()
     }
