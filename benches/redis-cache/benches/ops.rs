@@ -1,4 +1,4 @@
-//! Our operations alone, on one thread, by criterion, in CPU time: what needs no server.
+//! Our operations alone, on one thread, by criterion, in CPU time: codecs and keys in memory, and what is held near.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use perfect21_bench_redis_cache::{self as cases, CODECS};
@@ -11,7 +11,10 @@ fn ops(criterion: &mut Criterion) {
     });
     let mut ops: Vec<_> = by_codec.collect();
     ops.push(("key of a number".to_owned(), cases::redis_key()));
-    ops.push(("SmartCache hit".to_owned(), cases::smart_hit()));
+    ops.push(("near hit".to_owned(), cases::near_hit()));
+    ops.push(("near hit, get_or_load".to_owned(), cases::near_load_hit()));
+    ops.push(("hit of smart-cache".to_owned(), cases::smart_hit(None)));
+    ops.push(("hit of smart-cache with a TTL".to_owned(), cases::smart_hit(Some(cases::TTL))));
     for (name, op) in ops {
         let mut work = op.on_this_thread();
         criterion.bench_function(&name, |bencher| {

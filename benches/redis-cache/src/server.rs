@@ -1,5 +1,6 @@
 //! A private server on this machine, which shares the CPUs with those who ask it.
 
+use perfect21_bench_support::Op;
 use perfect21_test_support::redis::Redis;
 use std::sync::{
     Arc, LazyLock,
@@ -63,4 +64,18 @@ pub fn in_turn<F: Future<Output = ()>>(operations: u64, work: impl Fn(u64) -> F)
             work(n).await;
         }
     });
+}
+
+/// An operation that is done in a [`closed_loop`], by one task [`in_turn`].
+pub fn loop_of<F, S>(tasks: u64, work: S) -> Op
+where
+    S: Fn(u64) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    Op::with_state(move || {
+        move |times| match tasks {
+            1 => in_turn(times, work),
+            _ => closed_loop(tasks, times, work),
+        }
+    })
 }

@@ -1,10 +1,16 @@
 use perfect21_redis_cache::Schema;
 use serde::{Deserialize, Serialize};
 
-/// So many bytes a value has as JSON, which the peers store as it is.
-pub const TEXT_BYTES: usize = 100;
+/// So many bytes a value has: a text, or a [`Product`] as JSON.
+pub const VALUE_BYTES: usize = 100;
 
-/// What is stored.
+/// A text that is stored.
+#[must_use]
+pub fn text(n: u64) -> String {
+    format!("{n:0>VALUE_BYTES$}")
+}
+
+/// A structure that is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[allow(clippy::exhaustive_structs, reason = "the bench's own")]
 pub struct Product {
@@ -19,21 +25,15 @@ pub struct Product {
 }
 
 impl Product {
-    /// That of a key, [`TEXT_BYTES`] long as JSON.
+    /// That of a key.
     #[must_use]
     pub fn new(id: u64) -> Self {
         let mut product = Self { id, name: String::new(), cents: 999, sizes: vec![36, 38, 40] };
-        let missing = TEXT_BYTES - text(&product).len();
+        let json = serde_json::to_vec(&product).expect("a product has a text");
         product.name =
-            "product of a bench, of a size as many are; "[..].chars().cycle().take(missing).collect();
+            "product of a bench, as many are; ".chars().cycle().take(VALUE_BYTES - json.len()).collect();
         product
     }
-}
-
-/// A value as JSON.
-#[must_use]
-pub fn text(product: &Product) -> Vec<u8> {
-    serde_json::to_vec(product).expect("a product has a text")
 }
 
 #[cfg(test)]
@@ -43,7 +43,8 @@ mod tests {
     #[test]
     fn all_values_are_of_one_size() {
         for id in [0, 7, crate::KEYS] {
-            assert_eq!(text(&Product::new(id)).len(), TEXT_BYTES);
+            assert_eq!(text(id).len(), VALUE_BYTES);
+            assert_eq!(serde_json::to_vec(&Product::new(id)).unwrap().len(), VALUE_BYTES);
         }
     }
 }

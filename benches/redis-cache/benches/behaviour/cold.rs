@@ -1,7 +1,7 @@
 //! A thousand callers and one key that is nowhere yet.
 
 use crate::word;
-use perfect21_bench_redis_cache::{Product, connect, runtime};
+use perfect21_bench_redis_cache::{connect, runtime, text};
 use perfect21_redis_cache::Cache;
 use std::{
     convert::Infallible,
@@ -33,7 +33,7 @@ pub(crate) fn run() -> bool {
 
 fn race(processes: u64, name: &str) -> (u64, Duration) {
     // What processes share is the server alone: each has connections and loads of its own.
-    let caches: Vec<Cache<u64, Product>> =
+    let caches: Vec<Cache<u64, String>> =
         (0..processes).map(|_| connect(|builder| builder).typed(name).build().expect("a cache")).collect();
     let loads = Arc::new(AtomicU64::new(0));
     let started = Instant::now();
@@ -46,14 +46,14 @@ fn race(processes: u64, name: &str) -> (u64, Duration) {
                     let load = move || async move {
                         loads.fetch_add(1, Relaxed);
                         tokio::time::sleep(LOAD).await;
-                        Ok::<_, Infallible>(Product::new(7))
+                        Ok::<_, Infallible>(text(7))
                     };
                     cache.get_or_load(&7, load).await.expect("a value")
                 })
             })
             .collect();
         for call in calls {
-            assert_eq!(call.await.expect("no caller panics"), Product::new(7));
+            assert_eq!(call.await.expect("no caller panics"), text(7));
         }
     });
     (loads.load(Relaxed), started.elapsed())

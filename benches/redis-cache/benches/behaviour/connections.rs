@@ -1,6 +1,6 @@
 //! How many connections are best.
 
-use perfect21_bench_redis_cache::{Product, cache, closed_loop, connect, key};
+use perfect21_bench_redis_cache::{closed_loop, connect, key, text, texts};
 use perfect21_redis_cache::Cache;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ pub(crate) fn run(rounds: usize) {
          | connections | get, 64 tasks | get, 512 tasks | set, 64 tasks | set, 512 tasks |\n|---|---|---|---|---|"
     );
     let caches = CONNECTIONS.map(|connections| {
-        cache(&connect(|builder| builder.connections(connections)), &format!("over-{connections}"))
+        texts(&connect(|builder| builder.connections(connections)), &format!("over-{connections}"))
     });
     let mut rates = CONNECTIONS.map(|_| [const { Vec::new() }; 4]);
     for _ in 0..rounds {
@@ -36,16 +36,16 @@ fn cells() -> impl Iterator<Item = (u64, bool)> {
     [false, true].into_iter().flat_map(|writes| TASKS.map(|tasks| (tasks, writes)))
 }
 
-fn rate(cache: &Cache<u64, Product>, tasks: u64, writes: bool) -> f64 {
+fn rate(cache: &Cache<u64, String>, tasks: u64, writes: bool) -> f64 {
     let started = Instant::now();
-    let product = Product::new(0);
     let cache = cache.clone();
     closed_loop(tasks, OPERATIONS, move |n| {
-        let (cache, product) = (cache.clone(), writes.then(|| product.clone()));
+        let cache = cache.clone();
         async move {
-            match product {
-                Some(product) => cache.set(&key(n), &product).await.expect("it is set"),
-                None => drop(cache.get(&key(n)).await.expect("an answer").expect("an entry")),
+            if writes {
+                cache.set(&key(n), &text(n)).await.expect("a set");
+            } else {
+                cache.get(&key(n)).await.expect("an answer").expect("a value");
             }
         }
     });

@@ -1,7 +1,7 @@
 //! A prefix of many keys is cleared, and another client asks on.
 
 use crate::word;
-use perfect21_bench_redis_cache::{Product, TTL, connect, runtime, server, text};
+use perfect21_bench_redis_cache::{TTL, connect, runtime, server, text};
 use perfect21_redis_cache::Cache;
 use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
 use std::{
@@ -19,7 +19,7 @@ const SLOWEST: Duration = Duration::from_millis(50);
 pub(crate) fn run(keys: u64) -> bool {
     println!("\n## A prefix of {keys} keys is cleared while another client asks for a key of its own");
     let redis = connect(|builder| builder);
-    let cache: Cache<u64, Product> = redis.typed("swept").ttl(TTL).build().expect("a cache");
+    let cache: Cache<u64, String> = redis.typed("swept").ttl(TTL).build().expect("a cache");
     let prefix = cache.redis_key(&0).expect("a key").trim_end_matches('0').to_owned();
     let idle = runtime().block_on(async {
         fill(&prefix, keys).await;
@@ -71,7 +71,7 @@ async fn connection() -> MultiplexedConnection {
 /// Keys as the cache's, each with bytes as it has values.
 async fn fill(prefix: &str, keys: u64) {
     let mut connection = connection().await;
-    let value = text(&Product::new(0));
+    let value = text(0);
     for from in (0..keys).step_by(10_000) {
         let mut pipe = redis::pipe();
         for id in from..(from + 10_000).min(keys) {

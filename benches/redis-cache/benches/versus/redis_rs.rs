@@ -1,23 +1,21 @@
-//! redis-rs alone: one multiplexed connection, its own time-out of half a second, bytes as they are.
+//! redis-rs, with one multiplexed connection: texts as they are.
 
-use crate::text_key;
-use perfect21_bench_redis_cache::{
-    KEYS, MANY, Product, TEXT_BYTES, TTL, closed_loop, in_turn, runtime, server, text,
-};
+use crate::name;
+use perfect21_bench_redis_cache::{KEYS, MANY, TTL, VALUE_BYTES, in_turn, loop_of, runtime, server, text};
 use perfect21_bench_support::Op;
 use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
 use std::{sync::LazyLock, time::Duration};
 
-/// The connection, with all entries set.
+/// Its connection, with all keys set.
 fn connection() -> &'static MultiplexedConnection {
     static CONNECTION: LazyLock<MultiplexedConnection> = LazyLock::new(|| {
+        let client = Client::open(server().url()).expect("its URL is one");
         runtime().block_on(async {
-            let client = Client::open(server().url()).expect("its URL is one");
             let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-            // A busy machine may stop all threads for longer than that.
-            connection.set_response_timeout(Duration::from_secs(5));
+            // A busy machine may stop all threads for longer than its half a second.
+            connection.set_response_timeout(Duration::from_secs(10));
             for n in 0..KEYS {
-                set_one(&connection, n, &text(&Product::new(n))).await;
+                set_one(&connection, n).await;
             }
             connection
         })
@@ -25,42 +23,31 @@ fn connection() -> &'static MultiplexedConnection {
     &CONNECTION
 }
 
-fn expiry() -> u64 {
+fn millis() -> u64 {
     u64::try_from(TTL.as_millis()).expect("some hours")
 }
 
-async fn set_one(connection: &MultiplexedConnection, n: u64, value: &[u8]) {
-    let _: () = connection.clone().pset_ex(text_key(n), value, expiry()).await.expect("it is set");
+async fn set_one(connection: &MultiplexedConnection, n: u64) {
+    connection.clone().pset_ex::<_, _, ()>(name(n), text(n), millis()).await.expect("a set");
 }
 
-async fn get_one(connection: &MultiplexedConnection, n: u64) {
-    let found: Option<Vec<u8>> = connection.clone().get(text_key(n)).await.expect("an answer");
-    assert_eq!(found.expect("an entry").len(), TEXT_BYTES);
-}
-
-fn all_there(found: &[Option<Vec<u8>>]) {
-    assert!(found.len() == MANY as usize && found.iter().all(Option::is_some), "{found:?}");
+fn check<'a>(found: impl IntoIterator<Item = &'a Option<String>>) {
+    for found in found {
+        assert_eq!(found.as_ref().expect("a value").len(), VALUE_BYTES);
+    }
 }
 
 pub(crate) fn get(tasks: u64) -> Op {
     let connection = connection();
-    Op::with_state(move || {
-        move |times| match tasks {
-            1 => in_turn(times, |n| get_one(connection, n)),
-            _ => closed_loop(tasks, times, move |n| get_one(connection, n)),
-        }
+    loop_of(tasks, move |n| async move {
+        let found: Option<String> = connection.clone().get(name(n)).await.expect("an answer");
+        check([&found]);
     })
 }
 
 pub(crate) fn set(tasks: u64) -> Op {
     let connection = connection();
-    Op::with_state(move || {
-        let value: &'static [u8] = Box::leak(text(&Product::new(0)).into_boxed_slice());
-        move |times| match tasks {
-            1 => in_turn(times, |n| set_one(connection, n, value)),
-            _ => closed_loop(tasks, times, move |n| set_one(connection, n, value)),
-        }
-    })
+    loop_of(tasks, move |n| set_one(connection, n))
 }
 
 pub(crate) fn mget() -> Op {
@@ -68,43 +55,42 @@ pub(crate) fn mget() -> Op {
     Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
-                let keys: Vec<_> = (0..MANY).map(|i| text_key(n * MANY + i)).collect();
-                let found: Vec<Option<Vec<u8>>> = connection.clone().mget(keys).await.expect("an answer");
-                all_there(&found);
+                let keys: Vec<_> = (0..MANY).map(|nth| name(n * MANY + nth)).collect();
+                let found: Vec<Option<String>> = connection.clone().mget(keys).await.expect("an answer");
+                check(&found);
             });
         }
     })
 }
 
-pub(crate) fn get_pipe() -> Op {
+pub(crate) fn gets() -> Op {
     let connection = connection();
     Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
                 let mut pipe = redis::pipe();
-                (0..MANY).for_each(|i| {
-                    pipe.get(text_key(n * MANY + i));
-                });
-                let found: Vec<Option<Vec<u8>>> =
+                for nth in 0..MANY {
+                    pipe.get(name(n * MANY + nth));
+                }
+                let found: Vec<Option<String>> =
                     pipe.query_async(&mut connection.clone()).await.expect("an answer");
-                all_there(&found);
+                check(&found);
             });
         }
     })
 }
 
-pub(crate) fn set_pipe() -> Op {
+pub(crate) fn sets() -> Op {
     let connection = connection();
     Op::with_state(move || {
-        let value = text(&Product::new(0));
         move |times| {
-            in_turn(times, async |_| {
+            in_turn(times, async |n| {
                 let mut pipe = redis::pipe();
-                (0..MANY).for_each(|i| {
-                    pipe.pset_ex(text_key(i), &value, expiry());
-                });
+                for nth in 0..MANY {
+                    pipe.pset_ex(name(n * MANY + nth), text(nth), millis());
+                }
                 let done: Vec<String> = pipe.query_async(&mut connection.clone()).await.expect("an answer");
-                assert_eq!(done.len(), MANY as usize);
+                assert_eq!(done.len() as u64, MANY);
             });
         }
     })
