@@ -9,6 +9,7 @@ pub(crate) use settings::Settings;
 use super::{
     Command, Node, Reply, Transport,
     lane::{Login, Topology},
+    may_try_again,
 };
 use crate::{Error, ErrorKind, backend::Answer};
 use answer::{is_elsewhere, is_lost};
@@ -76,6 +77,10 @@ impl Fred {
                 Err(Error::new(ErrorKind::Timeout, message))
             }
         }
+    }
+
+    pub(crate) fn is_clustered(&self) -> bool {
+        self.settings.config.server.is_clustered()
     }
 
     /// What a connection of ours says first.
@@ -163,7 +168,7 @@ impl Transport for Fred {
         let start = Instant::now();
         let first = self.ask(&lane.reads, command.clone()).await;
         match first {
-            Err(error) if may_try_again(error.kind()) && lane.client.is_connected() => {
+            Err(error) if may_try_again(&error) && lane.client.is_connected() => {
                 // Two time-outs of half the length: what is left of the whole one is at least one of them.
                 if start.elapsed() + self.settings.read_timeout() > self.settings.command_timeout + SLACK {
                     return Err(error);
@@ -257,7 +262,3 @@ impl Lane {
 
 /// By how much a timer may be late.
 const SLACK: Duration = Duration::from_millis(20);
-
-fn may_try_again(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Timeout | ErrorKind::Unavailable)
-}
