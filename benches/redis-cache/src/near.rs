@@ -1,85 +1,74 @@
 //! What the process holds.
 
-use crate::{cache, in_turn, redis_cache, runtime, value};
+use crate::{TTL, connect, in_turn, runtime, text, texts};
 use futures_util::FutureExt;
 use perfect21_bench_support::Op;
 use perfect21_redis_cache::{Cache, Near};
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 /// So few that all of them are in the processor's caches, on either side.
 const HELD: u64 = 1000;
 
 /// A cache of which the process holds the first keys.
-fn held() -> Cache<u64, String> {
-    let near = Near::new().max_age(Duration::from_secs(3600));
-    let cache = cache(&redis_cache(Some(near)));
-    runtime().block_on(async {
-        while cache.stats().near_hits < HELD {
-            for key in 0..HELD {
-                cache.get(&key).await.expect("an answer").expect("a value");
+fn held() -> &'static Cache<u64, String> {
+    static HOLDS: LazyLock<Cache<u64, String>> = LazyLock::new(|| {
+        let near = Near::new().max_age(TTL);
+        let cache = texts(&connect(|builder| builder.near(near)), "held");
+        runtime().block_on(async {
+            while cache.stats().near_hits < HELD {
+                for key in 0..HELD {
+                    cache.get(&key).await.expect("an answer").expect("a value");
+                }
             }
-        }
+        });
+        cache
     });
-    cache
+    &HOLDS
 }
 
-/// A hit of what is held, at once.
+/// A hit, which is there at once.
 #[must_use]
-pub fn near_get() -> Op {
-    Op::with_state(|| {
-        let cache = held();
-        move |times| {
-            for n in 0..times {
-                let found = cache.get(&(n % HELD)).now_or_never();
-                let found = found.expect("at once").expect("an answer").expect("a value");
-                assert_eq!(found.len(), 100);
-            }
-        }
+pub fn near_hit() -> Op {
+    let cache = held();
+    Op::each(move |n| {
+        let found = cache.get(&(n % HELD)).now_or_never().expect("at once");
+        assert_eq!(found.expect("an answer").expect("a value").len(), crate::VALUE_BYTES);
     })
 }
 
 /// The same, where it would be loaded if it were not held.
 #[must_use]
-pub fn near_get_or_load() -> Op {
-    Op::with_state(|| {
-        let cache = held();
-        move |times| {
-            for n in 0..times {
-                let load = || async { Ok::<_, ()>(value(0)) };
-                let found = cache.get_or_load(&(n % HELD), load).now_or_never();
-                assert_eq!(found.expect("at once").expect("a value").len(), 100);
-            }
-        }
+pub fn near_load_hit() -> Op {
+    let cache = held();
+    Op::each(move |n| {
+        let load = || async { Err::<String, _>("it is held") };
+        let found = cache.get_or_load(&(n % HELD), load).now_or_never().expect("at once");
+        assert_eq!(found.expect("a value").len(), crate::VALUE_BYTES);
     })
 }
 
-/// A hit of a cache in the process, which nobody keeps current.
+/// By a task of a runtime: beside what the server answers.
 #[must_use]
-pub fn smart_cache_get() -> Op {
-    Op::with_state(|| {
-        let builder = perfect21_smart_cache::Cache::<u64, String>::builder();
-        let cache = builder.max_entries(2 * HELD as usize).build().expect("its settings are right");
-        for key in 0..HELD {
-            cache.insert(key, value(key)).expect("room");
-        }
-        move |times| {
-            for n in 0..times {
-                assert_eq!(cache.get(&(n % HELD)).expect("a value").len(), 100);
-            }
-        }
-    })
-}
-
-/// A hit of what is held, by a task: beside one that the server answers.
-#[must_use]
-pub fn near_get_by_task() -> Op {
-    Op::with_state(|| {
-        let cache = held();
+pub fn near_hit_by_task() -> Op {
+    let cache = held();
+    Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
                 let found = cache.get(&(n % HELD)).await.expect("an answer").expect("a value");
-                assert_eq!(found.len(), 100);
+                assert_eq!(found.len(), crate::VALUE_BYTES);
             });
         }
     })
+}
+
+/// A hit of a cache in the process, which nobody keeps current; of one whose entries end, if so.
+#[must_use]
+pub fn smart_hit(ttl: Option<Duration>) -> Op {
+    let builder = perfect21_smart_cache::Cache::<u64, String>::builder().max_entries(2 * HELD as usize);
+    let builder = if let Some(ttl) = ttl { builder.ttl(ttl) } else { builder };
+    let cache = builder.build().expect("its settings are right");
+    for n in 0..HELD {
+        cache.insert(n, text(n)).expect("room");
+    }
+    Op::each(move |n| assert_eq!(cache.get(&(n % HELD)).expect("a value").len(), crate::VALUE_BYTES))
 }

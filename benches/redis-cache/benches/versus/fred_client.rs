@@ -1,72 +1,72 @@
-//! fred as it comes, with one connection.
+//! fred as it comes, with one connection: texts as they are, and no time-outs.
 
+use crate::name;
 use fred::{
     clients::Client,
     interfaces::{ClientLike, KeysInterface},
     types::{Builder, Expiration, config::Config},
 };
-use perfect21_bench_redis_cache::{KEYS, MANY, TASKS, closed_loop, in_turn, key_of, runtime, server, value};
+use perfect21_bench_redis_cache::{KEYS, MANY, VALUE_BYTES, in_turn, loop_of, runtime, server, text};
 use perfect21_bench_support::Op;
+use std::sync::LazyLock;
 
-const TTL: Option<Expiration> = Some(Expiration::PX(3_600_000));
+const TTL: Option<Expiration> = Some(Expiration::PX(6 * 3_600_000));
 
-fn name(n: u64) -> String {
-    format!("raw:{}", key_of(n))
-}
-
-fn client() -> Client {
-    let config = Config::from_url(&server().url()).expect("its URL is one");
-    let client = Builder::from_config(config).build().expect("its settings are right");
-    runtime().block_on(async {
-        client.init().await.expect("a connection");
-        for n in 0..KEYS {
-            client.set::<(), _, _>(name(n), value(n), TTL, None, false).await.expect("a set");
-        }
+/// Its connection, with all keys set.
+fn client() -> &'static Client {
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        let config = Config::from_url(&server().url()).expect("its URL is one");
+        let client = Builder::from_config(config).build().expect("its settings are right");
+        runtime().block_on(async {
+            client.init().await.expect("a connection");
+            for n in 0..KEYS {
+                set_one(&client, n).await;
+            }
+        });
+        client
     });
-    client
+    &CLIENT
 }
 
-async fn one(client: &Client, n: u64) {
-    let found: Option<String> = client.get(name(n)).await.expect("an answer");
-    assert_eq!(found.expect("a value").len(), 100);
+async fn set_one(client: &Client, n: u64) {
+    client.set::<(), _, _>(name(n), text(n), TTL, None, false).await.expect("a set");
 }
 
-pub(crate) fn get() -> Op {
-    Op::with_state(|| {
-        let client = client();
-        move |times| {
-            let client = client.clone();
-            closed_loop(TASKS, times, move |n| {
-                let client = client.clone();
-                async move { one(&client, n).await }
-            });
-        }
+fn check<'a>(found: impl IntoIterator<Item = &'a Option<String>>) {
+    for found in found {
+        assert_eq!(found.as_ref().expect("a value").len(), VALUE_BYTES);
+    }
+}
+
+pub(crate) fn get(tasks: u64) -> Op {
+    let client = client();
+    loop_of(tasks, move |n| async move {
+        let found: Option<String> = client.get(name(n)).await.expect("an answer");
+        check([&found]);
     })
 }
 
-pub(crate) fn get_by_one() -> Op {
-    Op::with_state(|| {
-        let client = client();
-        move |times| in_turn(times, async |n| one(&client, n).await)
-    })
+pub(crate) fn set(tasks: u64) -> Op {
+    let client = client();
+    loop_of(tasks, move |n| set_one(client, n))
 }
 
 pub(crate) fn mget() -> Op {
-    Op::with_state(|| {
-        let client = client();
+    let client = client();
+    Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
                 let keys: Vec<_> = (0..MANY).map(|nth| name(n * MANY + nth)).collect();
                 let found: Vec<Option<String>> = client.mget(keys).await.expect("an answer");
-                assert!(found.iter().all(|found| found.as_ref().is_some_and(|found| found.len() == 100)));
+                check(&found);
             });
         }
     })
 }
 
 pub(crate) fn gets() -> Op {
-    Op::with_state(|| {
-        let client = client();
+    let client = client();
+    Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
                 let pipeline = client.pipeline();
@@ -74,33 +74,20 @@ pub(crate) fn gets() -> Op {
                     pipeline.get::<(), _>(name(n * MANY + nth)).await.expect("a place");
                 }
                 let found: Vec<Option<String>> = pipeline.all().await.expect("an answer");
-                assert!(found.iter().all(|found| found.as_ref().is_some_and(|found| found.len() == 100)));
-            });
-        }
-    })
-}
-
-pub(crate) fn set() -> Op {
-    Op::with_state(|| {
-        let (client, text) = (client(), value(0));
-        move |times| {
-            let (client, text) = (client.clone(), text.clone());
-            closed_loop(TASKS, times, move |n| {
-                let (client, text) = (client.clone(), text.clone());
-                async move { client.set(name(n), text, TTL, None, false).await.expect("a set") }
+                check(&found);
             });
         }
     })
 }
 
 pub(crate) fn sets() -> Op {
-    Op::with_state(|| {
-        let client = client();
+    let client = client();
+    Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
                 let pipeline = client.pipeline();
                 for nth in 0..MANY {
-                    let set = pipeline.set::<(), _, _>(name(n * MANY + nth), value(nth), TTL, None, false);
+                    let set = pipeline.set::<(), _, _>(name(n * MANY + nth), text(nth), TTL, None, false);
                     set.await.expect("a place");
                 }
                 let done: Vec<String> = pipeline.all().await.expect("an answer");

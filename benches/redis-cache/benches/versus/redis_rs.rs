@@ -1,58 +1,71 @@
-//! redis-rs by its connection that many tasks share.
+//! redis-rs, with one multiplexed connection: texts as they are.
 
-use perfect21_bench_redis_cache::{KEYS, MANY, TASKS, closed_loop, in_turn, key_of, runtime, server, value};
+use crate::name;
+use perfect21_bench_redis_cache::{KEYS, MANY, TTL, VALUE_BYTES, in_turn, loop_of, runtime, server, text};
 use perfect21_bench_support::Op;
-use redis::{AsyncCommands, aio::MultiplexedConnection};
+use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
+use std::{sync::LazyLock, time::Duration};
 
-const TTL_MS: u64 = 3_600_000;
-
-fn name(n: u64) -> String {
-    format!("multiplexed:{}", key_of(n))
+/// Its connection, with all keys set.
+fn connection() -> &'static MultiplexedConnection {
+    static CONNECTION: LazyLock<MultiplexedConnection> = LazyLock::new(|| {
+        let client = Client::open(server().url()).expect("its URL is one");
+        runtime().block_on(async {
+            let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+            // A busy machine may stop all threads for longer than its half a second.
+            connection.set_response_timeout(Duration::from_secs(10));
+            for n in 0..KEYS {
+                set_one(&connection, n).await;
+            }
+            connection
+        })
+    });
+    &CONNECTION
 }
 
-fn connection() -> MultiplexedConnection {
-    let client = redis::Client::open(server().url()).expect("its URL is one");
-    runtime().block_on(async {
-        let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-        for n in 0..KEYS {
-            let _: () = connection.pset_ex(name(n), value(n), TTL_MS).await.expect("a set");
-        }
-        connection
+fn millis() -> u64 {
+    u64::try_from(TTL.as_millis()).expect("some hours")
+}
+
+async fn set_one(connection: &MultiplexedConnection, n: u64) {
+    connection.clone().pset_ex::<_, _, ()>(name(n), text(n), millis()).await.expect("a set");
+}
+
+fn check<'a>(found: impl IntoIterator<Item = &'a Option<String>>) {
+    for found in found {
+        assert_eq!(found.as_ref().expect("a value").len(), VALUE_BYTES);
+    }
+}
+
+pub(crate) fn get(tasks: u64) -> Op {
+    let connection = connection();
+    loop_of(tasks, move |n| async move {
+        let found: Option<String> = connection.clone().get(name(n)).await.expect("an answer");
+        check([&found]);
     })
 }
 
-pub(crate) fn get() -> Op {
-    Op::with_state(|| {
-        let connection = connection();
-        move |times| {
-            let connection = connection.clone();
-            closed_loop(TASKS, times, move |n| {
-                let mut connection = connection.clone();
-                async move {
-                    let found: Option<String> = connection.get(name(n)).await.expect("an answer");
-                    assert_eq!(found.expect("a value").len(), 100);
-                }
-            });
-        }
-    })
+pub(crate) fn set(tasks: u64) -> Op {
+    let connection = connection();
+    loop_of(tasks, move |n| set_one(connection, n))
 }
 
 pub(crate) fn mget() -> Op {
-    Op::with_state(|| {
-        let connection = connection();
+    let connection = connection();
+    Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
                 let keys: Vec<_> = (0..MANY).map(|nth| name(n * MANY + nth)).collect();
                 let found: Vec<Option<String>> = connection.clone().mget(keys).await.expect("an answer");
-                assert!(found.iter().all(|found| found.as_ref().is_some_and(|found| found.len() == 100)));
+                check(&found);
             });
         }
     })
 }
 
 pub(crate) fn gets() -> Op {
-    Op::with_state(|| {
-        let connection = connection();
+    let connection = connection();
+    Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
                 let mut pipe = redis::pipe();
@@ -61,35 +74,23 @@ pub(crate) fn gets() -> Op {
                 }
                 let found: Vec<Option<String>> =
                     pipe.query_async(&mut connection.clone()).await.expect("an answer");
-                assert!(found.iter().all(|found| found.as_ref().is_some_and(|found| found.len() == 100)));
-            });
-        }
-    })
-}
-
-pub(crate) fn set() -> Op {
-    Op::with_state(|| {
-        let (connection, text) = (connection(), value(0));
-        move |times| {
-            let (connection, text) = (connection.clone(), text.clone());
-            closed_loop(TASKS, times, move |n| {
-                let (mut connection, text) = (connection.clone(), text.clone());
-                async move { connection.pset_ex(name(n), text, TTL_MS).await.expect("a set") }
+                check(&found);
             });
         }
     })
 }
 
 pub(crate) fn sets() -> Op {
-    Op::with_state(|| {
-        let connection = connection();
+    let connection = connection();
+    Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
                 let mut pipe = redis::pipe();
                 for nth in 0..MANY {
-                    pipe.pset_ex(name(n * MANY + nth), value(nth), TTL_MS).ignore();
+                    pipe.pset_ex(name(n * MANY + nth), text(nth), millis());
                 }
-                let _: () = pipe.query_async(&mut connection.clone()).await.expect("an answer");
+                let done: Vec<String> = pipe.query_async(&mut connection.clone()).await.expect("an answer");
+                assert_eq!(done.len() as u64, MANY);
             });
         }
     })

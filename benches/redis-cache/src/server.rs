@@ -1,19 +1,12 @@
-//! A private server on this machine, which shares the CPUs with those who ask it, and who asks.
+//! A private server on this machine, which shares the CPUs with those who ask it.
 
-#![allow(clippy::missing_panics_doc, reason = "a bench whose server fails can only end")]
-
+use perfect21_bench_support::Op;
 use perfect21_test_support::redis::Redis;
 use std::sync::{
     Arc, LazyLock,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 use tokio::runtime::Runtime;
-
-/// So many keys there are.
-pub const KEYS: u64 = 10_000;
-
-/// Those who ask at once.
-pub const TASKS: u64 = 64;
 
 /// Two workers, for ours and the peers.
 #[must_use]
@@ -26,24 +19,14 @@ pub fn runtime() -> &'static Runtime {
 }
 
 /// The server.
+///
+/// # Panics
+/// If there is none to be started: with what is missing, and what brings it.
 #[must_use]
 pub fn server() -> &'static Redis {
-    static SERVER: LazyLock<Redis> = LazyLock::new(|| {
-        Redis::start_with(&["enable-debug-command yes"]).expect("a private Redis server starts")
-    });
+    static SERVER: LazyLock<Redis> =
+        LazyLock::new(|| Redis::start().unwrap_or_else(|error| panic!("no private Redis server: {error}")));
     &SERVER
-}
-
-/// 100 bytes.
-#[must_use]
-pub fn value(n: u64) -> String {
-    format!("{n:0>100}")
-}
-
-/// A key, in an order that nobody foresees.
-#[must_use]
-pub fn key_of(n: u64) -> u64 {
-    n.wrapping_mul(7919) % KEYS
 }
 
 /// So many operations by so many tasks, each beginning one when its last is done.
@@ -81,4 +64,18 @@ pub fn in_turn<F: Future<Output = ()>>(operations: u64, work: impl Fn(u64) -> F)
             work(n).await;
         }
     });
+}
+
+/// An operation that is done in a [`closed_loop`], by one task [`in_turn`].
+pub fn loop_of<F, S>(tasks: u64, work: S) -> Op
+where
+    S: Fn(u64) -> F + Copy + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    Op::with_state(move || {
+        move |times| match tasks {
+            1 => in_turn(times, work),
+            _ => closed_loop(tasks, times, work),
+        }
+    })
 }
