@@ -71,6 +71,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     fn is_connected(&self) -> bool;
 
+    /// Begins to make all connections anew: they are there, and nothing comes back over them.
+    fn renew(&self);
+
     /// Ends the connections, after what is under way.
     fn close(&self) -> impl Future<Output = ()> + Send;
 }
@@ -98,6 +101,10 @@ impl<T: Transport> Transport for Arc<T> {
 
     fn is_connected(&self) -> bool {
         (**self).is_connected()
+    }
+
+    fn renew(&self) {
+        (**self).renew();
     }
 
     fn close(&self) -> impl Future<Output = ()> + Send {

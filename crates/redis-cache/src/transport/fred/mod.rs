@@ -24,7 +24,13 @@ use fred::{
     },
 };
 use perfect21_core::ConfigError;
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 use tokio::{runtime::Handle, time::timeout};
 
 pub(crate) struct Fred {
@@ -37,6 +43,8 @@ struct Lane {
     client: Client,
     commands: WithOptions<Client>,
     reads: WithOptions<Client>,
+    /// Whether it was told to connect anew, and has not yet.
+    renewing: Arc<AtomicBool>,
     _driver: Driver,
 }
 
@@ -144,6 +152,7 @@ impl Lane {
         Self {
             commands: client.with_options(&options(settings.command_timeout)),
             reads: client.with_options(&options(settings.read_timeout())),
+            renewing: Arc::default(),
             _driver: Driver::start(client.clone(), connection),
             client,
         }
@@ -213,6 +222,10 @@ impl Transport for Fred {
         self.lanes.iter().all(|lane| lane.client.is_connected())
     }
 
+    fn renew(&self) {
+        self.lanes.iter().for_each(Lane::renew);
+    }
+
     async fn close(&self) {
         for lane in &self.lanes {
             lane.commands_end().await;
@@ -249,6 +262,17 @@ impl Topology for Fred {
 }
 
 impl Lane {
+    fn renew(&self) {
+        if !self.renewing.swap(true, Ordering::AcqRel) {
+            let (client, renewing) = (self.client.clone(), Arc::clone(&self.renewing));
+            tokio::spawn(async move {
+                // It ends with the client; what came of it is seen by who asks for a sign of life.
+                let _ = client.force_reconnection().await;
+                renewing.store(false, Ordering::Release);
+            });
+        }
+    }
+
     async fn commands_end(&self) {
         // It says that there is no connection where there is none to end.
         let _ = self.client.quit().await;

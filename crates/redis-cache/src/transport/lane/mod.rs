@@ -190,6 +190,10 @@ impl Transport for Lane {
         self.shared.routes.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    fn renew(&self) {
+        self.shared.misled.notify_one();
+    }
+
     async fn close(&self) {
         self.keeper.abort();
         self.shared.set_routes(None);
