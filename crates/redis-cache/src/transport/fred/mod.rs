@@ -116,7 +116,7 @@ impl Fred {
 
     /// In a cluster once more, where the first who was asked has the key no more: fred has looked by then who has it now.
     async fn send(&self, client: &WithOptions<Client>, command: Command) -> Result<Reply, FredError> {
-        if !self.settings.config.server.is_clustered() {
+        if !self.is_clustered() {
             return self.send_once(client, command).await;
         }
         let start = Instant::now();
@@ -185,7 +185,7 @@ impl Transport for Fred {
 
     async fn call_on(&self, node: &Node, command: Command) -> Result<Reply, Error> {
         let lane = &self.lanes[0];
-        if !self.settings.config.server.is_clustered() {
+        if !self.is_clustered() {
             return self.write(&lane.commands, command).await;
         }
         let options = Options {
@@ -196,7 +196,7 @@ impl Transport for Fred {
     }
 
     fn slot(&self, key: &str) -> u16 {
-        if self.settings.config.server.is_clustered() { ClusterRouting::hash_key(key.as_bytes()) } else { 0 }
+        if self.is_clustered() { ClusterRouting::hash_key(key.as_bytes()) } else { 0 }
     }
 
     fn nodes(&self) -> Vec<Node> {
@@ -234,6 +234,10 @@ impl Transport for Fred {
 }
 
 impl Topology for Fred {
+    fn is_clustered(&self) -> bool {
+        self.settings.config.server.is_clustered()
+    }
+
     fn ranges(&self) -> Vec<(u16, Node)> {
         let client = &self.lanes[0].client;
         let node = |server: &Server| Node { host: (&*server.host).into(), port: server.port };
