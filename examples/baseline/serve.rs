@@ -112,7 +112,8 @@ async fn cache(redis: Option<String>) -> Result<RedisCache, String> {
     let namespace = format!("perfect21-baseline-{}", Uuid::new_v4().simple());
     match redis {
         Some(url) => {
-            RedisCache::builder(url).namespace(namespace).connect().await.map_err(|error| sentence(&error))
+            let builder = RedisCache::builder(url).namespace(namespace).near(tuned::near());
+            builder.connect().await.map_err(|error| sentence(&error))
         }
         None => RedisCache::in_memory().namespace(namespace).build().map_err(|error| sentence(&error)),
     }

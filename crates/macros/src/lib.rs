@@ -4,6 +4,8 @@
 //! facade `perfect21`; where neither is right, `crate = path` says it. Each has a plain function that does the same.
 #![forbid(unsafe_code)]
 
+mod cached;
+mod duration;
 mod hint;
 mod memoize;
 mod paths;
@@ -233,4 +235,45 @@ pub fn derive_weigh(input: TokenStream) -> TokenStream {
 pub fn derive_schema(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     schema::derive(input).unwrap_or_else(Error::into_compile_error).into()
+}
+
+/// Answers from a cache over Redis, and runs the body of an `async fn` only where there is nothing.
+///
+/// The body is the load of `Cache::get_or_load`: it runs once however many callers wait, in this process and in others, as a
+/// task of its own. So arguments must be `'static`: what is taken by reference, `self` too, is cloned at each call.
+///
+/// | argument | default |
+/// |---|---|
+/// | `cache = expression` | must be there: a `Cache`, or a reference to one |
+/// | `key = expression` | the argument, or a tuple of all; a method must say what of `self` counts |
+/// | `ttl = "60s"` (`ms`, `s`, `m`, `h`), or an expression of type `Duration` | that of the cache |
+/// | `tags = [expression, …]`, anything whose items are text | those that the cache gives |
+///
+/// What the function returns says what becomes of errors:
+/// - `Result<V, LoadError<E>>`: the body returns `Result<V, E>`, and callers see whether the load or the cache failed.
+/// - `Result<V, E>` of another `E`: the body returns the same, and `E` is made of a `LoadError<E>` by `From`.
+///
+/// Where `V` is an `Option`, it is `Cache::get_or_find` of a cache of what is in it: `None` is remembered too. `key` and
+/// `tags` are looked at before the body runs; tags that only the value tells are for `Loaded`, with `get_or_load` by hand.
+///
+/// ```
+/// use perfect21_redis_cache::{Cache, LoadError, cached};
+/// use std::io;
+///
+/// #[derive(Clone)]
+/// struct Shop {
+///     names: Cache<u64, String>,
+/// }
+///
+/// impl Shop {
+///     #[cached(cache = self.names, key = id, ttl = "60s", tags = [format!("product:{id}")])]
+///     async fn name(&self, id: u64) -> Result<String, LoadError<io::Error>> {
+///         Ok(format!("product {id}")) // read from its source
+///     }
+/// }
+/// # let _ = Shop::name;
+/// ```
+#[proc_macro_attribute]
+pub fn cached(arguments: TokenStream, function: TokenStream) -> TokenStream {
+    cached::expand(arguments.into(), function.into()).unwrap_or_else(Error::into_compile_error).into()
 }

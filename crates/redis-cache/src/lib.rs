@@ -42,7 +42,7 @@
 //!
 //! # Two tiers
 //! With a [`Near`] cache the process holds what it read, decoded, and the server tells it of every change over a connection of
-//! its own (`CLIENT TRACKING`, Redis 6 and later):
+//! its own (`CLIENT TRACKING`, Redis 6 and later; for servers that refuse it, see [`Changes::Published`]):
 //!
 //! | | how old an answer can be |
 //! |---|---|
@@ -51,6 +51,9 @@
 //! | after a lost connection that is noticed | not at all: everything is void at once, unless [`Near::stale_window`] allows it |
 //! | after one that is lost without a word | [`ping_interval`](Builder::ping_interval) and a `command_timeout`, in all |
 //!
+//! [`RedisCache::near_stats`] says what is held and what it was told; as metrics, with those of the servers, by [`Observe`] of
+//! [`RedisCache`] and [`ServerWatch`]. A cache of bytes is the second tier of a `Loader` of smart-cache, too (see [`Raw`]).
+//!
 //! # Servers
 //! One server, a cluster, whoever leads behind sentinels, over TCP, TLS (feature `tls`) or a Unix socket; [`Builder`] has the URLs.
 //! Commands go by `fred`; what is held near is read over connections of our own, since fred drops the message that all keys were
@@ -58,7 +61,7 @@
 //! allowed (`EVAL`). Tests run on Redis 7.0.
 //!
 //! # Costs
-//! Two connections to each server, on which commands are pipelined; with [`tracking(false)`](Builder::tracking) one. A hit is one
+//! Two connections to each server, on which commands are pipelined; with [`Changes::Unheard`] one. A hit is one
 //! `GET`. A set is one script call; with tags there is one before it for their versions. A miss with a load is the `GET`, the lease,
 //! the versions, and one call that fills. An entry takes 46 bytes beside its value, its key, and 9 bytes and its name for each tag.
 //! Versions are small keys of the namespace (`shop:#clear`, `shop:#tag:'x`); those of tags end some time after the last
@@ -91,9 +94,10 @@ mod near;
 mod observe;
 mod redis_cache;
 mod schema;
-mod server_info;
+mod server;
 mod stats;
 mod sweep;
+mod tier;
 #[cfg_attr(
     not(feature = "fred"),
     allow(dead_code, unused_imports, reason = "memory has no servers to speak to")
@@ -109,18 +113,18 @@ pub use cache::{Cache, CacheBuilder, ErrorPolicy, Lookup, Terms};
 pub use codec::Bincode;
 #[cfg(feature = "postcard")]
 pub use codec::Postcard;
-pub use codec::{Codec, CodecError, Json};
+pub use codec::{Codec, CodecError, Json, Raw};
 pub use entry::Compression;
 pub use error::{Error, ErrorKind, LoadError};
 pub use health::Health;
 pub use key::{ForUser, InSlot, Key, KeyWriter};
 pub use load::Loaded;
-pub use near::Near;
-pub use perfect21_core::{Clock, ConfigError, Observe};
+pub use near::{Changes, Near, NearStats};
+pub use perfect21_core::{Clock, ConfigError, Inspect, Observe};
 #[cfg(feature = "macros")]
-pub use perfect21_macros::Schema;
+pub use perfect21_macros::{Schema, cached};
 pub use redis_cache::RedisCache;
 pub use schema::{Schema, SchemaWriter};
-pub use server_info::ServerInfo;
+pub use server::{ServerInfo, ServerWatch, ServersRead};
 pub use stats::{ErrorCounts, RejectCounts, Stats};
 pub use sweep::{CacheSweep, Janitor, Sweep, Swept};

@@ -1,8 +1,24 @@
-use crate::{Cache, RedisCache};
+use crate::{Cache, NearStats, RedisCache};
 use perfect21_core::{Metric, Observe, Reading, Unit, Visitor};
 
 const CONNECTED: Metric =
     Metric::new("redis_connected", Unit::Ratio, "1 while there is a connection, else 0.");
+const NEAR_OPEN: Metric = Metric::new(
+    "redis_near_open",
+    Unit::Ratio,
+    "1 while changes are heard of, so that what is held counts; else 0.",
+);
+const NEAR_ENTRIES: Metric =
+    Metric::new("redis_near_entries", Unit::Count, "Entries and versions that this process holds.");
+const NEAR_BYTES: Metric =
+    Metric::new("redis_near_bytes", Unit::Bytes, "Bytes of the entries that it holds.");
+const NEAR_EVICTED: Metric =
+    Metric::new("redis_near_evicted", Unit::Count, "Held entries that others needed the room of.");
+const NEAR_LOST: Metric = Metric::new(
+    "redis_near_lost",
+    Unit::Count,
+    "What made held entries void: a change of one, a flush of all keys, a lost connection.",
+);
 const HITS: Metric = Metric::new("redis_cache_hits", Unit::Count, "Lookups that found a value, by tier.");
 const ABSENT: Metric =
     Metric::new("redis_cache_absent", Unit::Count, "Lookups that found that there is nothing.");
@@ -41,6 +57,25 @@ impl Observe for RedisCache {
         let connected = if self.core.backend.is_connected() { 1.0 } else { 0.0 };
         visitor.gauge(&CONNECTED, &[("namespace", self.namespace())], Reading::now(connected));
         self.core.backend.observe(visitor);
+        if let Some(near) = self.near_stats() {
+            observe_near(&near, self.namespace(), visitor);
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "gauges are floats; exact below 2^53")]
+fn observe_near(near: &NearStats, namespace: &str, visitor: &mut dyn Visitor) {
+    let namespace = ("namespace", namespace);
+    visitor.gauge(&NEAR_OPEN, &[namespace], Reading::now(f64::from(u8::from(near.is_open))));
+    for (kind, count) in [("entry", near.entries), ("version", near.versions)] {
+        visitor.gauge(&NEAR_ENTRIES, &[namespace, ("kind", kind)], Reading::now(count as f64));
+    }
+    visitor.gauge(&NEAR_BYTES, &[namespace], Reading::now(near.bytes as f64));
+    visitor.counter(&NEAR_EVICTED, &[namespace], near.evicted);
+    for (reason, total) in
+        [("change", near.invalidations), ("flush", near.flushes), ("connection", near.losses)]
+    {
+        visitor.counter(&NEAR_LOST, &[namespace, ("reason", reason)], total);
     }
 }
 

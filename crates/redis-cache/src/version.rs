@@ -42,6 +42,15 @@ impl Names {
     }
 }
 
+/// Where changes are published, if they are.
+#[cfg(feature = "fred")]
+pub(crate) fn channel(namespace: &str) -> bytes::Bytes {
+    let mut channel = String::new();
+    escape(namespace, &mut channel);
+    channel.push_str(":#changes");
+    channel.into()
+}
+
 /// The version of a cache within its namespace; `None` where one of both is missing, so that nothing counts.
 pub(crate) fn scope(namespace: u64, cache: u64) -> Option<u64> {
     if namespace == 0 || cache == 0 {

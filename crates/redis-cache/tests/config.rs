@@ -1,13 +1,12 @@
 //! What is refused, and in which words; handles; numbers.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_core::{Label, LatencySnapshot, Metric, Observe, Reading, Visitor};
 use perfect21_redis_cache::{Builder, Cache, CacheBuilder, Error, ErrorKind, LoadError, RedisCache};
 use perfect21_test_support::redis::Redis;
-use std::{collections::BTreeMap, error::Error as _, net::TcpListener, time::Duration};
+use std::{error::Error as _, net::TcpListener, time::Duration};
 
 mod support;
-use support::{DEADLINE, connect, in_memory, numbers};
+use support::{DEADLINE, in_memory, numbers};
 
 #[tokio::test]
 async fn bad_urls_are_one_clear_sentence() {
@@ -172,43 +171,4 @@ fn handles_go_to_other_threads() {
     send(cache.set(&1, &1));
     send(cache.remove(&1));
     send(cache.get_or_load(&1, || async { Ok::<_, ()>(1) }));
-}
-
-#[derive(Default)]
-struct Collected(BTreeMap<String, f64>);
-
-impl Visitor for Collected {
-    fn counter(&mut self, metric: &Metric, labels: &[Label<'_>], total: u64) {
-        self.0.insert(format!("{}{labels:?}", metric.name), total as f64);
-    }
-
-    fn gauge(&mut self, metric: &Metric, labels: &[Label<'_>], reading: Reading) {
-        self.0.insert(format!("{}{labels:?}", metric.name), reading.value.unwrap());
-    }
-
-    fn latency(&mut self, _: &Metric, _: &[Label<'_>], _: &LatencySnapshot) {}
-}
-
-#[tokio::test]
-async fn numbers_carry_their_names() {
-    let server = Redis::start().unwrap();
-    for redis in [in_memory(), connect(&server).await] {
-        let cache = numbers(&redis);
-        cache.set(&1, &1).await.unwrap();
-        cache.get(&1).await.unwrap();
-        cache.get(&2).await.unwrap();
-        let mut seen = Collected::default();
-        redis.observe(&mut seen);
-        cache.observe(&mut seen);
-        for (series, value) in [
-            (r#"redis_connected[("namespace", "test")]"#, 1.0),
-            (r#"redis_cache_hits[("cache", "number"), ("tier", "remote")]"#, 1.0),
-            (r#"redis_cache_misses[("cache", "number")]"#, 1.0),
-            (r#"redis_cache_sets[("cache", "number")]"#, 1.0),
-            (r#"redis_cache_errors[("cache", "number"), ("kind", "timeout")]"#, 0.0),
-            (r#"redis_cache_rejected[("cache", "number"), ("reason", "checksum")]"#, 0.0),
-        ] {
-            assert_eq!(seen.0.get(series), Some(&value), "{series} of {:?}", seen.0);
-        }
-    }
 }

@@ -90,6 +90,40 @@ async fn two_processes_make_one_load() {
     assert_eq!((one.stats().loads, other.stats().loads), (1, 0));
 }
 
+/// Who waits for another process is told by the server, and asks it next to nothing meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_does_not_ask_all_the_time() {
+    let server = Redis::start().unwrap();
+    let (one, other) = (numbers(&connect(&server).await), numbers(&connect(&server).await));
+    let slow = Slow::default();
+    let first = tokio::spawn({
+        let (one, slow) = (one.clone(), slow.clone());
+        async move { one.get_or_load(&7, || slow.load(1)).await.unwrap() }
+    });
+    slow.began.notified().await;
+    let second = tokio::spawn({
+        let other = other.clone();
+        async move { other.get_or_load(&7, || async { Loaded::Ok(2) }).await.unwrap() }
+    });
+    until("the other to wait", async || match other.stats().lease_waits {
+        1 => Ok(()),
+        waits => Err(format!("{waits} waits")),
+    })
+    .await;
+    let asked = || {
+        let stats = server.command(&["INFO", "commandstats"]).unwrap();
+        let eval = stats.field("cmdstat_eval").unwrap();
+        eval.split(['=', ',']).nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    // Who polls asks some twenty times in this second, who is told twice for fear that it was not.
+    let before = asked();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let meanwhile = asked() - before;
+    assert!(meanwhile <= 6, "{meanwhile} times");
+    slow.go.notify_one();
+    assert_eq!((first.await.unwrap(), second.await.unwrap()), (1, 1));
+}
+
 /// A process that dies while it loads holds the others up no longer than its lease.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_holder_that_dies_lets_the_next_one_load() {

@@ -1,21 +1,19 @@
 //! What this process holds is what the server has: after changes, flushes, bursts, cuts and silence.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_redis_cache::{Cache, ErrorPolicy, Health, Near, RedisCache};
+use perfect21_redis_cache::{Cache, Changes, ErrorPolicy, Near, RedisCache};
 use perfect21_test_support::{
     fault::{Proxy, Way},
     redis::{Cluster, Redis},
 };
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 mod support;
-use support::{DEADLINE, Loaded, connect, numbers, until};
+use support::{
+    DEADLINE, Loaded, connect,
+    near::{becomes, held, is_open, races},
+    numbers, until,
+};
 
 const PING: Duration = Duration::from_millis(200);
 
@@ -25,32 +23,6 @@ async fn near(url: &str, near: Near) -> RedisCache {
     let redis = builder.command_timeout(DEADLINE).ping_interval(PING).connect().await.unwrap();
     is_open(&redis).await;
     redis
-}
-
-async fn is_open(redis: &RedisCache) {
-    until("the near cache to open", async || match redis.health(DEADLINE).await {
-        Health::Ready { .. } => Ok(()),
-        other => Err(format!("{other:?}")),
-    })
-    .await;
-}
-
-/// Reads a key until it is answered without the server.
-async fn held(cache: &Cache<u64, u64>, key: u64, value: u64) {
-    let before = cache.stats().near_hits;
-    until("the entry to be held", async || {
-        assert_eq!(cache.get(&key).await.unwrap(), Some(value));
-        if cache.stats().near_hits > before { Ok(()) } else { Err(format!("{:?}", cache.stats())) }
-    })
-    .await;
-}
-
-async fn becomes(cache: &Cache<u64, u64>, key: u64, value: Option<u64>) {
-    until("the change to be heard of", async || match cache.get(&key).await.unwrap() {
-        found if found == value => Ok(()),
-        found => Err(format!("{found:?}")),
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -107,36 +79,7 @@ async fn own_writes_are_seen_at_once() {
 async fn nothing_old_stays_after_four_thousand_races() {
     let server = Redis::start().unwrap();
     let (reader, writer) = (near(&server.url(), Near::new()).await, connect(&server).await);
-    let (cache, writes) = (numbers(&reader), numbers(&writer));
-    for key in 0..4000 {
-        writes.set(&key, &0).await.unwrap();
-    }
-    let at = Arc::new(AtomicU64::new(0));
-    let reading = tokio::spawn({
-        let (cache, at) = (cache.clone(), Arc::clone(&at));
-        async move {
-            loop {
-                let key = at.load(Ordering::SeqCst);
-                if key >= 4000 {
-                    return;
-                }
-                cache.get(&key).await.unwrap();
-            }
-        }
-    });
-    for key in 0..4000 {
-        at.store(key, Ordering::SeqCst);
-        writes.set(&key, &1).await.unwrap();
-    }
-    at.store(4000, Ordering::SeqCst);
-    reading.await.unwrap();
-    // All that was told before this is heard of when this is.
-    held(&cache, 0, 1).await;
-    writes.set(&0, &2).await.unwrap();
-    becomes(&cache, 0, Some(2)).await;
-    for key in 1..4000 {
-        assert_eq!(cache.get(&key).await.unwrap(), Some(1), "{key}");
-    }
+    races(&numbers(&reader), &numbers(&writer)).await;
 }
 
 /// A client that ends its listening when too much is told at once would hold the rest for ever.
@@ -298,8 +241,9 @@ async fn the_bounds_hold() {
     assert!(cache.stats().near_hits - before <= 10);
     assert!(RedisCache::builder("redis://h").near(Near::new().max_age(Duration::ZERO)).build().is_err());
     assert!(RedisCache::builder("redis://h").near(Near::new().max_entries(0)).build().is_err());
-    let error = RedisCache::builder("redis://h").near(Near::new()).tracking(false).build().unwrap_err();
-    assert_eq!(error.to_string(), "tracking = false: must be true for a near cache");
+    let error =
+        RedisCache::builder("redis://h").near(Near::new()).changes(Changes::Unheard).build().unwrap_err();
+    assert_eq!(error.to_string(), "changes = Unheard: must be Tracked or Published for a near cache");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

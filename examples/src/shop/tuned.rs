@@ -18,7 +18,7 @@ use perfect21_db_stats::{Error as PoolError, ErrorKind, Pool, ServerWatch};
 use perfect21_http_perf::{ResponseCache, Timing};
 use perfect21_mem_pool::watch::Watch;
 use perfect21_monitor::{Observe, Snapshot};
-use perfect21_redis_cache::{Cache, ErrorPolicy, LoadError, RedisCache};
+use perfect21_redis_cache::{Cache, ErrorPolicy, LoadError, Near, RedisCache};
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio_postgres::{Row, types::ToSql};
 use tower::ServiceBuilder;
@@ -28,6 +28,11 @@ use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 const PAGES: usize = 20_000;
 const CACHE_BYTES: u64 = 64 << 20;
 const TTL: Duration = Duration::from_secs(300);
+
+/// What the service itself holds of a cache in Redis.
+pub fn near() -> Near {
+    Near::new().max_entries(PAGES).max_bytes(CACHE_BYTES)
+}
 
 /// Why the tuned service cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +125,7 @@ pub async fn service(
         Arc::new(limit.clone()) as Arc<dyn Observe>,
         Arc::new(timing.clone()),
         responses.clone(),
+        Arc::new(cache.clone()),
         Arc::new(cached.pages.clone()),
         Arc::new(watch),
     ]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_postgres::{Client, NoTls, types::FromSqlOwned};
 
 pub(crate) fn pool(server: &Postgres) -> PoolBuilder {
-    Pool::builder(server.url().parse().unwrap()).max_size(2).wait_timeout(Duration::from_millis(200))
+    Pool::builder(server.url().parse().unwrap()).max_size(2).wait_timeout(Duration::from_secs(20))
 }
 
 /// A pool of one connection, so that the next user gets what the last one left.

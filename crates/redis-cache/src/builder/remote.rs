@@ -3,15 +3,17 @@ use super::{
     url::{parse, without_credentials},
 };
 use crate::{
-    Error, Near, RedisCache,
+    Changes, Error, Near, RedisCache,
     backend::remote::Remote,
-    near::{NearTier, Store},
+    near::{NearTier, Store, StoreSettings},
     transport::{
         breaker::{self, Breaker},
         fred::{Fred, Settings},
         lane::{self, Lane},
     },
+    version::channel,
 };
+use bytes::Bytes;
 use perfect21_core::{ConfigError, SystemClock};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -34,7 +36,7 @@ pub struct Builder {
     retry_reads: bool,
     max_queued: usize,
     breaker: u32,
-    tracking: bool,
+    changes: Changes,
     ping: Duration,
     near: Option<Near>,
 }
@@ -50,7 +52,7 @@ impl Builder {
             retry_reads: true,
             max_queued: 4096,
             breaker: 10,
-            tracking: true,
+            changes: Changes::default(),
             ping: Duration::from_secs(1),
             near: None,
         }
@@ -106,11 +108,9 @@ impl Builder {
         self
     }
 
-    /// Whether a second connection hears of changes, for what this process holds: the versions of caches and tags, which are
-    /// read along with every entry otherwise, and the entries of a [near cache](Self::near). Needs a server that knows
-    /// `CLIENT TRACKING`, which Redis has since 6.0; with one that does not, all works as without. Default: it does.
-    pub fn tracking(mut self, tracking: bool) -> Self {
-        self.tracking = tracking;
+    /// How a second connection hears of changes of what this process holds. Default: [`Changes::Tracked`].
+    pub fn changes(mut self, changes: Changes) -> Self {
+        self.changes = changes;
         self
     }
 
@@ -159,16 +159,29 @@ impl Builder {
     }
 
     fn store(&self) -> Result<Option<Arc<Store>>, ConfigError> {
-        if !self.tracking {
+        if self.changes == Changes::Unheard {
             return match &self.near {
-                Some(_) => Err(ConfigError::new("tracking", false, "must be true for a near cache")),
+                Some(_) => {
+                    let rule = "must be Tracked or Published for a near cache";
+                    Err(ConfigError::new("changes", format_args!("{:?}", self.changes), rule))
+                }
                 None => Ok(None),
             };
         }
         let near = self.near.clone().unwrap_or_default();
         near.check()?;
-        let store = Store::new(&self.namespace, near.settings, self.near.is_some(), Arc::new(SystemClock))?;
-        Ok(Some(Arc::new(store)))
+        let store = StoreSettings {
+            name: &self.namespace,
+            near: near.settings,
+            holds_values: self.near.is_some(),
+            hears_all: self.changes == Changes::Tracked,
+        };
+        Ok(Some(Arc::new(Store::new(store, Arc::new(SystemClock))?)))
+    }
+
+    /// Where changes are published.
+    fn channel(&self) -> Option<Bytes> {
+        (self.changes == Changes::Published).then(|| channel(&self.namespace))
     }
 
     fn lane(&self, fred: &Arc<Fred>, store: &Arc<Store>) -> Lane {
@@ -177,14 +190,15 @@ impl Builder {
             connect_timeout: self.connect_timeout,
             max_queued: self.max_queued,
             ping: self.ping,
+            channel: self.channel(),
         };
         let (topology, listener) = (Arc::clone(fred), Arc::clone(store));
         Lane::start(settings, fred.login(), topology, listener)
     }
 
     fn over(&self, fred: Arc<Fred>, near: Option<(Arc<Store>, Lane)>) -> RedisCache {
-        let near = near.map(|(store, lane)| NearTier::new(store, Remote::new(lane)));
-        let remote = Remote::new(Breaker::new(fred, self.breaker));
+        let near = near.map(|(store, lane)| NearTier::new(store, Remote::new(lane, None)));
+        let remote = Remote::new(Breaker::new(fred, self.breaker), self.channel());
         RedisCache::over(remote, &self.namespace, Arc::new(SystemClock), near)
     }
 
@@ -233,7 +247,7 @@ impl fmt::Debug for Builder {
             .field("retry_reads", &self.retry_reads)
             .field("max_queued", &self.max_queued)
             .field("breaker", &self.breaker)
-            .field("tracking", &self.tracking)
+            .field("changes", &self.changes)
             .field("ping_interval", &self.ping)
             .field("near", &self.near)
             .finish()

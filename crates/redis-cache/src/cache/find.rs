@@ -2,9 +2,10 @@
 
 use super::Shared;
 use crate::{
-    Error, ErrorPolicy,
+    Error, ErrorPolicy, Key,
     backend::{Found, FullKey},
     entry::{Entry, Rejected, decode},
+    key::with_key,
     near::{NearTier, Store, Ticket, Trust},
     stats::timed,
     version,
@@ -37,6 +38,11 @@ impl<V> Hit<V> {
     }
 }
 
+/// A task that asks in a loop and is always answered here must let others run, who may have the news.
+pub(crate) async fn let_others_run() {
+    tokio::task::coop::consume_budget().await;
+}
+
 fn scope_of(versions: &[u64]) -> Option<u64> {
     match *versions {
         [namespace, cache] => version::scope(namespace, cache),
@@ -49,8 +55,7 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
     pub(crate) async fn find(&self, key: &FullKey) -> Result<Option<Hit<V>>, Error> {
         if let Some(near) = self.near() {
             if let Some(hit) = self.held(near, key).await {
-                // A task that asks in a loop and is always answered here must let others run, who may have the news.
-                tokio::task::coop::consume_budget().await;
+                let_others_run().await;
                 return Ok(Some(hit));
             }
             let generation = near.store.generation();
@@ -59,6 +64,26 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             }
         }
         self.find_remote(key).await
+    }
+
+    /// What this process holds, if that counts and is fresh without a look at anything else, and is what is `wanted`.
+    #[inline]
+    pub(crate) fn at_once<K: Key + ?Sized, T>(
+        &self,
+        key: &K,
+        wanted: impl Fn(Option<V>) -> Option<T>,
+    ) -> Option<T> {
+        let near = self.near()?;
+        let held = with_key(&self.settings.prefix, key, |text| near.store.whole(text))?;
+        let entry: &NearEntry<V> = held.value.downcast_ref()?;
+        if self.is_early(&entry.hit) {
+            return None;
+        }
+        let value = wanted(entry.hit.value.clone())?;
+        let counter =
+            if entry.hit.value.is_some() { &self.counters.near_hits } else { &self.counters.absent };
+        counter.increment();
+        Some(value)
     }
 
     /// The near cache, where this cache uses it.

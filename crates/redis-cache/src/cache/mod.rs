@@ -7,7 +7,7 @@ mod write;
 
 pub use builder::{CacheBuilder, ErrorPolicy};
 pub(crate) use builder::{Settings, TagsOf};
-pub(crate) use find::Hit;
+pub(crate) use find::{Hit, let_others_run};
 pub use read::Lookup;
 pub use terms::Terms;
 pub(crate) use write::Basis;

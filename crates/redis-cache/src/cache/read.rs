@@ -1,4 +1,4 @@
-use super::{Cache, Hit, Shared};
+use super::{Cache, Hit, Shared, let_others_run};
 use crate::{
     Error, ErrorPolicy, Key,
     backend::{FullKey, Left},
@@ -48,9 +48,15 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn lookup(&self, key: &K) -> Result<Lookup<V>, Error> {
-        let key = self.shared.full_key(key)?;
-        let found = self.shared.find(&key).await;
-        self.shared.judge(&key, found)
+        let shared = &*self.shared;
+        let known = |value: Option<V>| Some(value.map_or(Lookup::Absent, Lookup::Found));
+        if let Some(known) = shared.at_once(key, known) {
+            let_others_run().await;
+            return Ok(known);
+        }
+        let key = shared.full_key(key)?;
+        let found = shared.find(&key).await;
+        shared.judge(&key, found)
     }
 
     /// Whether there is an entry under `key`, be it that there is nothing; it is not read, so it may be one that no longer

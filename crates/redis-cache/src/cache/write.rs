@@ -1,7 +1,7 @@
 use super::{Cache, Shared, Terms};
 use crate::{
     Error, ErrorKind, Key,
-    backend::{FullKey, Put},
+    backend::{FullKey, Put, Token},
     entry::{Stamp, encode},
     stats::timed,
     version::{self, Stamped, Wrote},
@@ -176,6 +176,22 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         let done = timed(latency, self.core.backend.put(puts)).await;
         self.counters.bytes_written.add(bytes);
         done.into_iter().map(|done| self.counted(done).inspect(|()| self.counters.sets.increment())).collect()
+    }
+
+    /// Puts what was loaded, unless a write overtook it; says which.
+    pub(crate) async fn fill(&self, put: Put, token: Token) -> Result<bool, Error> {
+        let bytes = put.value.len() as u64;
+        let wrote = Wrote::of(&self.core, vec![FullKey::clone(&put.key)]);
+        let filled = timed(&self.counters.latencies.set, self.core.backend.fill(put, token)).await;
+        drop(wrote);
+        let is_filled = self.counted(filled)?;
+        if is_filled {
+            self.counters.sets.increment();
+            self.counters.bytes_written.add(bytes);
+        } else {
+            self.counters.overtaken.increment();
+        }
+        Ok(is_filled)
     }
 
     pub(crate) async fn remove_many(&self, keys: Vec<FullKey>) -> Vec<Result<bool, Error>> {

@@ -8,6 +8,7 @@ mod error;
 mod json;
 #[cfg(feature = "postcard")]
 mod postcard;
+mod raw;
 
 #[cfg(feature = "bincode")]
 pub use bincode::Bincode;
@@ -15,6 +16,7 @@ pub use error::CodecError;
 pub use json::Json;
 #[cfg(feature = "postcard")]
 pub use postcard::Postcard;
+pub use raw::Raw;
 
 use std::io;
 
@@ -25,6 +27,7 @@ use std::io;
 /// | [`Json`] | 1 | | any of serde | 279 |
 /// | `Bincode` | 2 | `bincode`, a default | those with a [`Schema`](crate::Schema) | 131 |
 /// | `Postcard` | 3 | `postcard` | those with a [`Schema`](crate::Schema) | 123 |
+/// | [`Raw`] | 4 | | `Bytes` | |
 ///
 /// One of one's own, here for texts:
 /// ```

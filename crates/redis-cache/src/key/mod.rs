@@ -8,7 +8,7 @@ mod tests;
 pub use scoped::{ForUser, InSlot};
 
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
+use std::{cell::Cell, fmt::Write};
 
 /// What a [`Cache`](crate::Cache) finds its values by.
 ///
@@ -134,6 +134,25 @@ impl KeyWriter {
     }
 }
 
+/// A buffer that is larger is not kept for the next key.
+const KEPT_BUFFER: usize = 4096;
+
+/// Looks at a key as it is written, without memory of its own.
+pub(crate) fn with_key<K: Key + ?Sized, T>(prefix: &str, key: &K, look: impl FnOnce(&str) -> T) -> T {
+    thread_local! {
+        static BUFFER: Cell<String> = const { Cell::new(String::new()) };
+    }
+    // Who looks up a key while one writes itself finds none, and makes another.
+    let mut writer = KeyWriter::reusing(BUFFER.take(), prefix);
+    key.write(&mut writer);
+    let text = writer.finish();
+    let seen = look(&text);
+    if text.capacity() <= KEPT_BUFFER {
+        BUFFER.set(text);
+    }
+    seen
+}
+
 /// `#` and 32 digits. No key writes a `#` else.
 fn hash(written: &str) -> String {
     let digest = Sha256::digest(written);
@@ -163,11 +182,16 @@ pub(crate) fn escape(text: &str, out: &mut String) {
 }
 
 /// A key that lies in the same slot of a cluster as `key`, and is none that a [`KeyWriter`] writes if `suffix` is not.
-pub(crate) fn beside(key: &str, suffix: &str) -> String {
+fn beside(key: &str, suffix: &str) -> String {
     match hash_tag(key) {
         Some(_) => [key, suffix].concat(),
         None => ["{", key, "}", suffix].concat(),
     }
+}
+
+/// Where it stands who loads `key`.
+pub(crate) fn lease_of(key: &str) -> String {
+    beside(key, "!lease")
 }
 
 /// Where the part of `key` lies that alone decides on its slot, if not the whole does. As a cluster has it: between the

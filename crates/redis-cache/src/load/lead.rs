@@ -9,7 +9,7 @@ use crate::{
     backend::FullKey,
     cache::{Basis, Hit, Shared},
     stats::{micros, timed},
-    version::{self, Wrote},
+    version,
 };
 use futures_util::future::{Either, join, select};
 use perfect21_smart_cache::flight::{Leader, Turn};
@@ -227,18 +227,8 @@ impl<V: Clone + Send + Sync + 'static> Lead<V> {
         }
         let sealed = shared.sealed(lease.key, loaded.value.as_ref(), &basis, fresh, load_us);
         let Ok(put) = sealed else { return };
-        let bytes = put.value.len() as u64;
-        let wrote = Wrote::of(&shared.core, vec![FullKey::clone(&put.key)]);
-        let filled = timed(&shared.counters.latencies.set, shared.core.backend.fill(put, lease.token)).await;
-        drop(wrote);
-        match shared.counted(filled) {
-            Ok(true) => {
-                shared.counters.sets.increment();
-                shared.counters.bytes_written.add(bytes);
-            }
-            Ok(false) => shared.counters.overtaken.increment(),
-            Err(_) => {}
-        }
+        // One that failed is counted.
+        let _ = shared.fill(put, lease.token).await;
     }
 
     /// The versions of tags that only the load told; `None` if any tag at all was invalidated since it began. They are read

@@ -2,14 +2,16 @@
 
 use crate::{
     Error,
-    backend::{FullKey, Token},
+    backend::{Found, FullKey, Token},
     cache::{Hit, Shared},
+    key::lease_of,
 };
+use futures_util::future::select_all;
 use std::{
     future::pending,
     time::{Duration, Instant},
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// What came of asking for a lease.
 pub(super) enum Leased<V> {
@@ -32,9 +34,11 @@ pub(super) struct Lease {
     span: Duration,
 }
 
-/// Between two looks whether another process is done.
+/// Between two looks whether another process is done, where no server tells us.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// Where one does, and may have lost the connection.
+const TOLD_PAUSE: Duration = Duration::from_millis(500);
 
 impl<V: Clone + Send + Sync + 'static> Shared<V> {
     /// Takes the lease of a key, or waits for who has it; not where `may_wait` says that there is no need. An entry that was
@@ -71,12 +75,33 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
             if Instant::now() + pause >= deadline {
                 return Ok(Leased::Without);
             }
-            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            self.wait(key, pause, deadline).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    pub(super) async fn release(&self, key: &FullKey, token: &Token) {
+    /// Until the key is written or its lease given back, where the server tells of it, or for a while.
+    async fn wait(&self, key: &FullKey, pause: Duration, deadline: Instant) {
+        let jitter = 0.5 + fastrand::f64();
+        let keys = [FullKey::clone(key), lease_of(key).into()];
+        let asked = match &self.core.near {
+            Some(near) if near.store.hears_all() => near.read_many(&keys).await,
+            _ => None,
+        };
+        let Some((found, tickets)) = asked.filter(|(found, _)| found.iter().all(Result::is_ok)) else {
+            return sleep(pause.mul_f64(jitter)).await;
+        };
+        // Given back before we asked.
+        if matches!(found.last(), Some(Ok(Found::Nothing))) {
+            return;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let told = select_all(tickets.iter().map(|ticket| Box::pin(ticket.changed())));
+        // Whether it was told or not: it is looked at again.
+        let _ = timeout(TOLD_PAUSE.mul_f64(jitter).min(left), told).await;
+    }
+
+    pub(crate) async fn release(&self, key: &FullKey, token: &Token) {
         let released = self.core.backend.release(FullKey::clone(key), token.clone()).await;
         // It ends by itself.
         let _ = self.counted(released);

@@ -11,7 +11,7 @@ pub(crate) use outcome::Outcome;
 use crate::{
     Cache, ErrorPolicy, Key, LoadError,
     backend::FullKey,
-    cache::{Hit, Shared},
+    cache::{Hit, Shared, let_others_run},
 };
 use lead::Lead;
 use std::sync::Arc;
@@ -90,6 +90,10 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         E: Send + Sync + 'static,
     {
         let shared = &self.shared;
+        if let Some(value) = shared.at_once(key, &wanted) {
+            let_others_run().await;
+            return Ok(value);
+        }
         let tags = shared.checked_tags(self.tags_of(key), [""; 0]);
         let prepared = shared.full_key(key).and_then(|key| Ok((key, tags?)));
         let (key, tags) = match prepared {
@@ -159,7 +163,7 @@ impl<V: Clone> Shared<V> {
     }
 
     /// Whether it is time to load a value anew that is still fresh: by the law of `XFetch`.
-    fn is_early(&self, hit: &Hit<V>) -> bool {
+    pub(crate) fn is_early(&self, hit: &Hit<V>) -> bool {
         if self.settings.refresh == 0.0 {
             return false;
         }

@@ -9,12 +9,16 @@
 //! value remembers the *generation* in which its versions were found to be right; a change of any version begins another
 //! one, and then they are looked at again.
 
+mod changes;
 mod config;
 mod pending;
+mod stats;
 mod store;
 
+pub use changes::Changes;
 pub use config::Near;
-pub(crate) use store::{Store, Ticket, Trust};
+pub use stats::NearStats;
+pub(crate) use store::{Store, StoreSettings, Ticket, Trust};
 
 use crate::{
     Error,

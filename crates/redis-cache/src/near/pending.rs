@@ -4,8 +4,9 @@ use crate::backend::FullKey;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+use tokio::sync::Notify;
 
 const SHARDS: usize = 32;
 
@@ -26,6 +27,8 @@ pub(super) struct Shard {
 struct Reads {
     readers: usize,
     changed: u64,
+    /// Who waits for a change.
+    waiting: Option<Arc<Notify>>,
 }
 
 impl Pending {
@@ -54,7 +57,25 @@ impl Pending {
         let number = shard.count;
         if let Some(reads) = shard.keys.get_mut(key) {
             reads.changed = number;
+            if let Some(waiting) = &reads.waiting {
+                waiting.notify_waiters();
+            }
         }
+    }
+
+    /// Waits until a change is told of a key that is being read, since the read began.
+    pub(super) async fn until_changed(&self, key: &str, number: u64) {
+        let told = {
+            let mut shard = self.shard(key);
+            match shard.keys.get_mut(key) {
+                Some(reads) if reads.changed < number => {
+                    // Made under the lock, it misses no change from here on.
+                    Arc::clone(reads.waiting.get_or_insert_default()).notified_owned()
+                }
+                _ => return,
+            }
+        };
+        told.await;
     }
 
     /// Keeps what a read brought, unless its key was changed since; no change can be told meanwhile.
@@ -84,6 +105,35 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_for_a_change_is_told_of_one_since_its_read_began() {
+        let (pending, key) = (Pending::new(), FullKey::from("k"));
+        let first = pending.begin(&key);
+        let mut waits = Waits::new(pending.until_changed("k", first));
+        assert!(!waits.is_over());
+        pending.changed("other");
+        assert!(!waits.is_over());
+        pending.changed("k");
+        assert!(waits.is_over());
+        assert!(Waits::new(pending.until_changed("k", first)).is_over(), "it was changed before it waited");
+        let second = pending.begin(&key);
+        assert!(!Waits::new(pending.until_changed("k", second)).is_over());
+    }
+
+    /// A future that is looked at from time to time.
+    struct Waits<F>(std::pin::Pin<Box<F>>);
+
+    impl<F: Future> Waits<F> {
+        fn new(future: F) -> Self {
+            Self(Box::pin(future))
+        }
+
+        fn is_over(&mut self) -> bool {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            self.0.as_mut().poll(&mut context).is_ready()
+        }
+    }
 
     fn kept(pending: &Pending, key: &str, number: u64) -> bool {
         let mut kept = false;

@@ -4,7 +4,6 @@ use perfect21_core::{Clock, ConfigError};
 use perfect21_smart_cache::Cache;
 use std::{
     any::Any,
-    hash::RandomState,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -14,8 +13,8 @@ use std::{
 
 /// Values and versions, of one epoch after the other.
 pub(crate) struct Store {
-    values: Option<Cache<FullKey, Arc<Held>, RandomState>>,
-    versions: Cache<FullKey, Version, RandomState>,
+    values: Option<Cache<FullKey, Arc<Held>>>,
+    versions: Cache<FullKey, Version>,
     pending: Pending,
     /// The one that is open now; 0 is none.
     epoch: AtomicU64,
@@ -23,11 +22,19 @@ pub(crate) struct Store {
     lost: Mutex<Lost>,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    hears_all: bool,
     pub(crate) counters: Counters,
 }
 
+pub(crate) struct StoreSettings<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) near: Settings,
+    pub(crate) holds_values: bool,
+    pub(crate) hears_all: bool,
+}
+
 #[derive(Clone, Copy)]
-struct Version {
+pub(super) struct Version {
     number: u64,
     epoch: u64,
 }
@@ -72,31 +79,23 @@ pub(crate) enum Trust {
 }
 
 impl Store {
-    pub(crate) fn new(
-        name: &str,
-        settings: Settings,
-        holds_values: bool,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, ConfigError> {
+    pub(crate) fn new(settings: StoreSettings<'_>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let StoreSettings { name, near, holds_values, hears_all } = settings;
         let values = match holds_values {
             false => None,
             true => Some(
                 Cache::builder()
                     .name(format!("{name}:near"))
-                    .max_entries(settings.max_entries)
-                    .max_bytes(settings.max_bytes)
+                    .max_entries(near.max_entries)
+                    .max_bytes(near.max_bytes)
                     .weigher(|key: &FullKey, held: &Arc<Held>| (key.len() + held.bytes + 128) as u64)
                     .clock(Arc::clone(&clock))
-                    .hasher(RandomState::new())
                     .build()?,
             ),
         };
-        let versions = Cache::builder()
-            .name(format!("{name}:versions"))
-            .max_entries(MAX_VERSIONS)
-            .clock(Arc::clone(&clock))
-            .hasher(RandomState::new())
-            .build()?;
+        let versions = Cache::builder().name(format!("{name}:versions")).max_entries(MAX_VERSIONS);
+        let versions = if hears_all { versions } else { versions.ttl(near.max_age) };
+        let versions = versions.clock(Arc::clone(&clock)).build()?;
         Ok(Self {
             values,
             versions,
@@ -105,9 +104,23 @@ impl Store {
             generation: AtomicU64::new(1),
             lost: Mutex::default(),
             clock,
-            settings,
+            settings: near,
+            hears_all,
             counters: Counters::default(),
         })
+    }
+
+    pub(super) fn values(&self) -> Option<&Cache<FullKey, Arc<Held>>> {
+        self.values.as_ref()
+    }
+
+    pub(super) fn versions(&self) -> &Cache<FullKey, Version> {
+        &self.versions
+    }
+
+    /// Whether every change is told of, and not only those of processes like this one.
+    pub(crate) fn hears_all(&self) -> bool {
+        self.hears_all
     }
 
     pub(crate) fn holds_values(&self) -> bool {
@@ -139,6 +152,15 @@ impl Store {
         let held = self.values.as_ref()?.get(key)?;
         let trust = self.trust(&held);
         Some((held, trust))
+    }
+
+    /// A value that counts, with nothing to be looked at before.
+    pub(crate) fn whole(&self, key: &str) -> Option<Arc<Held>> {
+        let held = self.values.as_ref()?.get(key)?;
+        let counts = held.epoch == self.epoch.load(Ordering::Acquire)
+            && held.generation.load(Ordering::Acquire) == self.generation()
+            && self.clock.now() < held.until;
+        counts.then_some(held)
     }
 
     fn trust(&self, held: &Held) -> Trust {
@@ -251,7 +273,16 @@ pub(crate) struct Ticket<'a> {
 }
 
 impl Ticket<'_> {
+    /// Waits until a change of the key is told. A lost connection tells of none.
+    pub(crate) async fn changed(&self) {
+        self.store.pending.until_changed(&self.key, self.number).await;
+    }
+
     pub(crate) fn keep_version(&self, number: u64) {
+        // That one is made is not published, since it changes nothing that counts.
+        if number == 0 && !self.store.hears_all {
+            return;
+        }
         self.keep(|store| {
             // One that does not fit is read again.
             let _ = store.versions.insert(FullKey::clone(&self.key), Version { number, epoch: self.epoch });

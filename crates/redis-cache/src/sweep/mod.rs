@@ -57,7 +57,8 @@ impl Sweep {
     }
 
     /// Only keys that nobody has read or written for so long, in whole seconds: those of live sessions stay. Each is judged
-    /// and removed in one step. Small numbers share their age with all others of their value. A server whose `maxmemory-policy` is one of the LFU kinds does not know, and refuses.
+    /// and removed in one step. Small numbers share their age with all others of their value. A server whose
+    /// `maxmemory-policy` is one of the LFU kinds does not know, and refuses.
     pub fn idle(mut self, idle: Duration) -> Self {
         self.idle = Some(idle);
         self

@@ -1,7 +1,7 @@
 //! Something else under the keys that the caches themselves need: what it spoils is put right by the next write.
 
 use crate::support::{DEADLINE, Loaded, connect, until};
-use perfect21_redis_cache::{Cache, ErrorPolicy, Near, RedisCache};
+use perfect21_redis_cache::{Cache, Changes, ErrorPolicy, Near, RedisCache};
 use perfect21_test_support::redis::Redis;
 
 const PLACES: [&str; 6] = [
@@ -91,7 +91,7 @@ async fn puts_right(server: &Redis, redis: &RedisCache, place: &str, thing: &[&s
 async fn what_is_foreign_there_is_put_right() {
     let server = Redis::start().unwrap();
     let near = RedisCache::builder(server.url()).namespace("test").near(Near::new());
-    let deaf = RedisCache::builder(server.url()).namespace("test").tracking(false);
+    let deaf = RedisCache::builder(server.url()).namespace("test").changes(Changes::Unheard);
     let [near, deaf] =
         [near, deaf].map(|builder| builder.connect_timeout(DEADLINE).command_timeout(DEADLINE));
     let ways = [connect(&server).await, near.connect().await.unwrap(), deaf.connect().await.unwrap()];

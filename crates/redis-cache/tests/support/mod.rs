@@ -1,6 +1,7 @@
 //! The value that the tests keep, the deadline that nothing may pass, and both backends.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod near;
 pub(crate) mod raw;
 
 use perfect21_redis_cache::{Cache, RedisCache};

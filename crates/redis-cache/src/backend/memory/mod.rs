@@ -3,7 +3,7 @@
 mod glob;
 
 use super::{Answer, Backend, Found, FullKey, Left, Page, Put, Token, new_version};
-use crate::{Error, ErrorKind, key::beside, transport::Node};
+use crate::{Error, ErrorKind, key::lease_of, transport::Node};
 use bytes::Bytes;
 use glob::fits;
 use perfect21_core::{Clock, Observe, Visitor};
@@ -38,9 +38,6 @@ pub(crate) struct Held {
     asked: Arc<AtomicU64>,
 }
 
-/// What is put beside a key to hold its lease.
-const LEASE: &str = "!lease";
-
 impl Memory {
     pub(crate) fn new(entries: Entries, clock: Arc<dyn Clock>) -> Self {
         Self { entries, writing: Mutex::new(()), start: clock.now(), clock }
@@ -74,11 +71,11 @@ impl Memory {
     }
 
     fn holds(&self, key: &str, token: &Token) -> bool {
-        self.entries.get(&*beside(key, LEASE)).is_some_and(|held| held.value == token.0)
+        self.entries.get(&*lease_of(key)).is_some_and(|held| held.value == token.0)
     }
 
     fn end_lease(&self, key: &str) {
-        self.entries.remove(&*beside(key, LEASE));
+        self.entries.remove(&*lease_of(key));
     }
 
     fn version(&self, key: &str) -> u64 {
@@ -143,7 +140,7 @@ impl Backend for Memory {
         steal: bool,
     ) -> Answer<'static, Result<(Found, bool), Error>> {
         let _writing = self.writing();
-        let lease = beside(&key, LEASE);
+        let lease = lease_of(&key);
         let leased = match self.entries.get(&*lease) {
             Some(held) if !steal => Ok(held.value == token.0),
             _ => self.store(lease.into(), token.0, Some(span)).map(|()| true),
@@ -154,7 +151,7 @@ impl Backend for Memory {
     fn renew(&self, key: FullKey, token: Token, span: Duration) -> Answer<'static, Result<bool, Error>> {
         let _writing = self.writing();
         let renewed = match self.holds(&key, &token) {
-            true => self.store(beside(&key, LEASE).into(), token.0, Some(span)).map(|()| true),
+            true => self.store(lease_of(&key).into(), token.0, Some(span)).map(|()| true),
             false => Ok(false),
         };
         now(renewed)

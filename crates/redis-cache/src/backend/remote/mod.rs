@@ -3,19 +3,20 @@
 mod group;
 mod node;
 mod script;
+mod sender;
 mod version;
 
 use super::{Answer, Backend, Found, FullKey, Left, Page, Put, Token, millis};
 use crate::{
     Error, ErrorKind,
-    key::beside,
+    key::lease_of,
     transport::{Command, Node, Reply, Transport},
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
 use group::{Group, groups};
 use perfect21_core::Visitor;
-use script::Script;
+use sender::Sender;
 use std::{
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -23,15 +24,13 @@ use std::{
 };
 
 pub(crate) struct Remote<T> {
-    transport: Arc<T>,
+    sender: Arc<Sender<T>>,
 }
 
-/// What is put beside a key to hold its lease.
-const LEASE: &str = "!lease";
-
 impl<T: Transport> Remote<T> {
-    pub(crate) fn new(transport: T) -> Self {
-        Self { transport: Arc::new(transport) }
+    /// Changes are told to a channel where one is given.
+    pub(crate) fn new(transport: T, channel: Option<Bytes>) -> Self {
+        Self { sender: Arc::new(Sender::new(transport, channel)) }
     }
 
     /// Sends what writes at once, so that the writes of one caller keep their order, and waits for the answer as a task of its
@@ -42,11 +41,11 @@ impl<T: Transport> Remote<T> {
         failed: impl FnOnce(Error) -> O + Send + 'static,
         write: impl AsyncWrite<T, O>,
     ) -> Answer<'static, O> {
-        if !self.transport.is_connected() {
+        if !self.sender.is_connected() {
             let error = Error::new(ErrorKind::Unavailable, "there is no connection to redis");
             return Box::pin(std::future::ready(failed(error)));
         }
-        let mut writing = Box::pin(write.run(Arc::clone(&self.transport)));
+        let mut writing = Box::pin(write.run(Arc::clone(&self.sender)));
         if let Poll::Ready(done) = writing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return Box::pin(std::future::ready(done));
         }
@@ -62,26 +61,17 @@ impl<T: Transport> Remote<T> {
 
 /// What is to be done with the transport.
 trait AsyncWrite<T, O>: Send {
-    fn run(self, transport: Arc<T>) -> impl Future<Output = O> + Send + 'static;
+    fn run(self, sender: Arc<Sender<T>>) -> impl Future<Output = O> + Send + 'static;
 }
 
 impl<T, O, F, Fut> AsyncWrite<T, O> for F
 where
-    F: FnOnce(Arc<T>) -> Fut + Send,
+    F: FnOnce(Arc<Sender<T>>) -> Fut + Send,
     Fut: Future<Output = O> + Send + 'static,
 {
-    fn run(self, transport: Arc<T>) -> impl Future<Output = O> + Send + 'static {
-        self(transport)
+    fn run(self, sender: Arc<Sender<T>>) -> impl Future<Output = O> + Send + 'static {
+        self(sender)
     }
-}
-
-async fn run<T: Transport>(
-    transport: &T,
-    script: &Script,
-    keys: &[Bytes],
-    args: &[Bytes],
-) -> Result<Reply, Error> {
-    transport.call(script.command(keys, args)).await
 }
 
 fn bytes(text: &str) -> Bytes {
@@ -89,7 +79,7 @@ fn bytes(text: &str) -> Bytes {
 }
 
 fn key_and_lease(key: &str) -> [Bytes; 2] {
-    [bytes(key), beside(key, LEASE).into()]
+    [bytes(key), lease_of(key).into()]
 }
 
 fn number(number: i64) -> Bytes {
@@ -108,7 +98,7 @@ fn found(reply: Reply) -> Result<Found, Error> {
 impl<T: Transport> Backend for Remote<T> {
     fn get<'a>(&'a self, key: &'a FullKey) -> Answer<'a, Result<Found, Error>> {
         Box::pin(async move {
-            match self.transport.read(Command::new("GET", [bytes(key)])).await {
+            match self.sender.read(Command::new("GET", [bytes(key)])).await {
                 Ok(reply) => found(reply),
                 Err(error) if error.is_wrong_type() => Ok(Found::Other),
                 Err(error) => Err(error),
@@ -119,11 +109,11 @@ impl<T: Transport> Backend for Remote<T> {
     fn get_many<'a>(&'a self, keys: &'a [FullKey]) -> Answer<'a, Vec<Result<Found, Error>>> {
         Box::pin(async move {
             let read = |group: Group<Bytes>| async move {
-                let replies = self.transport.read(Command::new("MGET", group.items.iter().cloned())).await;
+                let replies = self.sender.read(Command::new("MGET", group.items.iter().cloned())).await;
                 let replies = replies.and_then(Reply::many);
                 group.answer(replies.map(|replies| replies.into_iter().map(found).collect()))
             };
-            let slot = |key: &FullKey| (self.transport.slot(key), bytes(key));
+            let slot = |key: &FullKey| (self.sender.slot(key), bytes(key));
             let groups = groups(keys.iter().map(slot), Bytes::len);
             group::spread(keys.len(), join_all(groups.into_iter().map(read)).await)
         })
@@ -133,8 +123,8 @@ impl<T: Transport> Backend for Remote<T> {
         let count = puts.len();
         self.write(
             move |error| group::same(count, &error),
-            move |transport: Arc<T>| async move {
-                let transport = &*transport;
+            move |sender: Arc<Sender<T>>| async move {
+                let sender = &*sender;
                 let put = |group: Group<Put>| async move {
                     let (mut keys, mut leases, mut args) = (Vec::new(), Vec::new(), Vec::new());
                     for put in &group.items {
@@ -144,11 +134,11 @@ impl<T: Transport> Backend for Remote<T> {
                         args.extend([put.value.clone(), number(millis(put.ttl))]);
                     }
                     keys.append(&mut leases);
-                    let done = run(transport, &script::PUT, &keys, &args).await.map(|_| ());
+                    let done = sender.change(&script::PUT, &keys, &args, group.items.len()).await.map(|_| ());
                     let count = group.items.len();
                     group.answer(done.map(|()| (0..count).map(|_| Ok(())).collect()))
                 };
-                let slot = |put: Put| (transport.slot(&put.key), put);
+                let slot = |put: Put| (sender.slot(&put.key), put);
                 let groups = groups(puts.into_iter().map(slot), |put| put.key.len() + put.value.len());
                 group::spread(count, join_all(groups.into_iter().map(put)).await)
             },
@@ -159,8 +149,8 @@ impl<T: Transport> Backend for Remote<T> {
         let count = keys.len();
         self.write(
             move |error| group::same(count, &error),
-            move |transport: Arc<T>| async move {
-                let transport = &*transport;
+            move |sender: Arc<Sender<T>>| async move {
+                let sender = &*sender;
                 let remove = |group: Group<FullKey>| async move {
                     let (mut keys, leases): (Vec<_>, Vec<_>) = group
                         .items
@@ -169,11 +159,14 @@ impl<T: Transport> Backend for Remote<T> {
                         .map(|[key, lease]| (key, lease))
                         .unzip();
                     keys.extend(leases);
-                    let gone = run(transport, &script::REMOVE, &keys, &[]).await.and_then(Reply::many);
+                    let gone = sender
+                        .change(&script::REMOVE, &keys, &[], group.items.len())
+                        .await
+                        .and_then(Reply::many);
                     let gone = gone.map(|gone| gone.into_iter().map(|gone| Ok(gone.number()? > 0)).collect());
                     group.answer(gone)
                 };
-                let slot = |key: FullKey| (transport.slot(&key), key);
+                let slot = |key: FullKey| (sender.slot(&key), key);
                 let groups = groups(keys.into_iter().map(slot), |key| key.len());
                 group::spread(count, join_all(groups.into_iter().map(remove)).await)
             },
@@ -182,7 +175,7 @@ impl<T: Transport> Backend for Remote<T> {
 
     fn ttl<'a>(&'a self, key: &'a FullKey) -> Answer<'a, Result<Option<Left>, Error>> {
         Box::pin(async move {
-            let left = self.transport.read(Command::new("PTTL", [bytes(key)])).await?.number()?;
+            let left = self.sender.read(Command::new("PTTL", [bytes(key)])).await?.number()?;
             Ok(match u64::try_from(left) {
                 Ok(left) => Some(Left::For(Duration::from_millis(left))),
                 Err(_) if left == -1 => Some(Left::Ever),
@@ -192,9 +185,9 @@ impl<T: Transport> Backend for Remote<T> {
     }
 
     fn touch(&self, key: FullKey, ttl: Duration) -> Answer<'static, Result<bool, Error>> {
-        self.write(Err, move |transport: Arc<T>| async move {
+        self.write(Err, move |sender: Arc<Sender<T>>| async move {
             let command = Command::new("PEXPIRE", [bytes(&key), number(millis(ttl))]);
-            Ok(transport.call(command).await?.number()? > 0)
+            Ok(sender.call(command).await?.number()? > 0)
         })
     }
 
@@ -205,9 +198,9 @@ impl<T: Transport> Backend for Remote<T> {
         span: Duration,
         steal: bool,
     ) -> Answer<'static, Result<(Found, bool), Error>> {
-        self.write(Err, move |transport: Arc<T>| async move {
+        self.write(Err, move |sender: Arc<Sender<T>>| async move {
             let args = [token.0, number(millis(span)), number(steal.into())];
-            let reply = run(&*transport, &script::LEASE, &key_and_lease(&key), &args).await?;
+            let reply = sender.run(&script::LEASE, &key_and_lease(&key), &args).await?;
             let mut parts = reply.many()?.into_iter();
             let (value, ours) = (parts.next().unwrap_or(Reply::Nil), parts.next().unwrap_or(Reply::Nil));
             Ok((found(value)?, ours.number()? > 0))
@@ -215,24 +208,24 @@ impl<T: Transport> Backend for Remote<T> {
     }
 
     fn renew(&self, key: FullKey, token: Token, span: Duration) -> Answer<'static, Result<bool, Error>> {
-        self.write(Err, move |transport: Arc<T>| async move {
+        self.write(Err, move |sender: Arc<Sender<T>>| async move {
             let [_, lease] = key_and_lease(&key);
             let args = [token.0, number(millis(span))];
-            Ok(run(&*transport, &script::RENEW, &[lease], &args).await?.number()? > 0)
+            Ok(sender.run(&script::RENEW, &[lease], &args).await?.number()? > 0)
         })
     }
 
     fn fill(&self, put: Put, token: Token) -> Answer<'static, Result<bool, Error>> {
-        self.write(Err, move |transport: Arc<T>| async move {
+        self.write(Err, move |sender: Arc<Sender<T>>| async move {
             let args = [token.0, put.value, number(millis(put.ttl))];
-            Ok(run(&*transport, &script::FILL, &key_and_lease(&put.key), &args).await?.number()? > 0)
+            Ok(sender.run(&script::FILL, &key_and_lease(&put.key), &args).await?.number()? > 0)
         })
     }
 
     fn release(&self, key: FullKey, token: Token) -> Answer<'static, Result<(), Error>> {
-        self.write(Err, move |transport: Arc<T>| async move {
+        self.write(Err, move |sender: Arc<Sender<T>>| async move {
             let [_, lease] = key_and_lease(&key);
-            run(&*transport, &script::RELEASE, &[lease], &[token.0]).await.map(|_| ())
+            sender.run(&script::RELEASE, &[lease], &[token.0]).await.map(|_| ())
         })
     }
 
@@ -253,7 +246,7 @@ impl<T: Transport> Backend for Remote<T> {
     }
 
     fn nodes(&self) -> Vec<Node> {
-        self.transport.nodes()
+        self.sender.nodes()
     }
 
     fn scan<'a>(
@@ -263,27 +256,27 @@ impl<T: Transport> Backend for Remote<T> {
         pattern: &'a str,
         count: usize,
     ) -> Answer<'a, Result<Page, Error>> {
-        Box::pin(node::scan(&*self.transport, node, from, pattern, count))
+        Box::pin(node::scan(&**self.sender, node, from, pattern, count))
     }
 
     fn unlink(&self, keys: Vec<FullKey>, idle: Option<Duration>) -> Answer<'static, Result<u64, Error>> {
-        self.write(Err, move |transport: Arc<T>| async move { node::unlink(&*transport, keys, idle).await })
+        self.write(Err, move |sender: Arc<Sender<T>>| async move { node::unlink(&sender, keys, idle).await })
     }
 
     fn ping(&self) -> Answer<'_, Result<(), Error>> {
-        Box::pin(node::ping(&*self.transport))
+        Box::pin(node::ping(&**self.sender))
     }
 
     fn info<'a>(&'a self, node: &'a Node) -> Answer<'a, Result<String, Error>> {
-        Box::pin(node::info(&*self.transport, node))
+        Box::pin(node::info(&**self.sender, node))
     }
 
     fn is_connected(&self) -> bool {
-        self.transport.is_connected()
+        self.sender.is_connected()
     }
 
     fn close(&self) -> Answer<'_, ()> {
-        Box::pin(self.transport.close())
+        Box::pin(self.sender.close())
     }
 
     fn observe(&self, _: &mut dyn Visitor) {}

@@ -1,4 +1,4 @@
-use super::{FullKey, Page, Transport, bytes, run, script};
+use super::{FullKey, Page, Sender, Transport, bytes, script};
 use crate::{
     Error,
     transport::{Command, Node, Reply},
@@ -30,8 +30,8 @@ pub(super) async fn scan(
     Ok(Page { keys: keys.collect(), next })
 }
 
-pub(super) async fn unlink(
-    transport: &impl Transport,
+pub(super) async fn unlink<T: Transport>(
+    sender: &Sender<T>,
     keys: Vec<FullKey>,
     idle: Option<Duration>,
 ) -> Result<u64, Error> {
@@ -39,16 +39,21 @@ pub(super) async fn unlink(
         let seconds = Bytes::from(idle.as_secs().to_string());
         let unlink = |key: FullKey| {
             let seconds = seconds.clone();
-            async move { run(transport, &script::UNLINK_IDLE, &[bytes(&key)], &[seconds]).await?.number() }
+            async move { sender.change(&script::UNLINK_IDLE, &[bytes(&key)], &[seconds], 1).await?.number() }
         };
         let gone = try_join_all(keys.into_iter().map(unlink)).await?;
         return Ok(gone.into_iter().filter_map(|gone| u64::try_from(gone).ok()).sum());
     }
     let mut slots: HashMap<u16, Vec<Bytes>> = HashMap::new();
     for key in keys {
-        slots.entry(transport.slot(&key)).or_default().push(bytes(&key));
+        slots.entry(sender.slot(&key)).or_default().push(bytes(&key));
     }
-    let unlink = |keys| async move { transport.call(Command::new("UNLINK", keys)).await?.number() };
+    let unlink = |keys: Vec<Bytes>| async move {
+        match sender.publishes() {
+            true => sender.change(&script::UNLINK, &keys, &[], keys.len()).await?.number(),
+            false => sender.call(Command::new("UNLINK", keys)).await?.number(),
+        }
+    };
     let gone = try_join_all(slots.into_values().map(unlink)).await?;
     Ok(gone.into_iter().filter_map(|gone| u64::try_from(gone).ok()).sum())
 }

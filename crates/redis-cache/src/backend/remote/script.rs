@@ -6,14 +6,40 @@
 use crate::transport::Command;
 use bytes::Bytes;
 
+/// None of them counts its arguments.
 pub(super) struct Script(&'static str);
 
 impl Script {
     pub(super) fn command(&self, keys: &[Bytes], args: &[Bytes]) -> Command {
-        let (source, count) = (Bytes::from_static(self.0.as_bytes()), Bytes::from(keys.len().to_string()));
-        let all = [source, count].into_iter().chain(keys.iter().cloned()).chain(args.iter().cloned());
-        Command::new("EVAL", all).with_key_at(2)
+        eval(Bytes::from_static(self.0.as_bytes()), keys, args.to_vec())
     }
+
+    /// And tells a channel of the first `changed` keys.
+    pub(super) fn publishing(
+        &self,
+        keys: &[Bytes],
+        args: &[Bytes],
+        channel: &Bytes,
+        changed: usize,
+    ) -> Command {
+        let source = [
+            "local function change() ",
+            self.0,
+            " end
+local done = change()
+for i = 1, tonumber(ARGV[#ARGV]) do redis.call('PUBLISH', ARGV[#ARGV - 1], KEYS[i]) end
+return done",
+        ];
+        let mut args = args.to_vec();
+        args.extend([channel.clone(), changed.to_string().into()]);
+        eval(source.concat().into(), keys, args)
+    }
+}
+
+fn eval(source: Bytes, keys: &[Bytes], args: Vec<Bytes>) -> Command {
+    let count = Bytes::from(keys.len().to_string());
+    let all = [source, count].into_iter().chain(keys.iter().cloned()).chain(args);
+    Command::new("EVAL", all).with_key_at(2)
 }
 
 /// Keys, then the leases beside them; a value and its milliseconds for each key.
@@ -92,4 +118,14 @@ pub(super) static UNLINK_IDLE: Script = Script(
     "local idle = redis.call('OBJECT', 'IDLETIME', KEYS[1])
 if not idle or idle < tonumber(ARGV[1]) then return 0 end
 return redis.call('UNLINK', KEYS[1])",
+);
+
+/// A key of a version; another one. Where there is none, nothing stands that has been seen with it.
+pub(super) static BUMP: Script = Script("return redis.call('SET', KEYS[1], ARGV[1], 'XX', 'KEEPTTL')");
+
+/// Keys.
+pub(super) static UNLINK: Script = Script(
+    "local gone = 0
+for i = 1, #KEYS do gone = gone + redis.call('UNLINK', KEYS[i]) end
+return gone",
 );

@@ -1,14 +1,14 @@
 use super::{
-    Answer, FullKey, Remote, Reply, Transport, bytes,
+    Answer, FullKey, Remote, Reply, Sender, Transport, bytes,
     group::{self, Group, groups},
-    millis, number, run, script,
+    millis, number, script,
 };
 use crate::{Error, backend::new_version, transport::Command};
 use futures_util::future::join_all;
 use std::{sync::Arc, time::Duration};
 
 pub(super) async fn read<T: Transport>(remote: &Remote<T>, keys: &[FullKey]) -> Vec<Result<u64, Error>> {
-    let transport = &*remote.transport;
+    let transport = &*remote.sender;
     let read = |group: Group<FullKey>| async move {
         let command = Command::new("MGET", group.items.iter().map(|key| bytes(key)));
         let versions = transport.read(command).await.and_then(Reply::many);
@@ -27,16 +27,15 @@ pub(super) fn make<T: Transport>(
     let count = keys.len();
     remote.write(
         move |error| group::same(count, &error),
-        move |transport: Arc<T>| async move {
-            let transport = &*transport;
+        move |sender: Arc<Sender<T>>| async move {
+            let sender = &*sender;
             let make = |group: Group<FullKey>| async move {
                 let keys: Vec<_> = group.items.iter().map(|key| bytes(key)).collect();
                 let args = [new_version().to_string().into(), number(ttl.map_or(0, millis))];
-                let versions =
-                    run(transport, &script::MAKE_VERSIONS, &keys, &args).await.and_then(Reply::many);
+                let versions = sender.run(&script::MAKE_VERSIONS, &keys, &args).await.and_then(Reply::many);
                 group.answer(versions.map(|versions| versions.into_iter().map(parse).collect()))
             };
-            let slot = |key: FullKey| (transport.slot(&key), key);
+            let slot = |key: FullKey| (sender.slot(&key), key);
             let groups = groups(keys.into_iter().map(slot), |key| key.len());
             group::spread(count, join_all(groups.into_iter().map(make)).await)
         },
@@ -50,12 +49,11 @@ pub(super) fn bump<T: Transport>(
     let count = keys.len();
     remote.write(
         move |error| group::same(count, &error),
-        move |transport: Arc<T>| async move {
-            let transport = &*transport;
+        move |sender: Arc<Sender<T>>| async move {
+            let sender = &*sender;
             let bump = |key: FullKey| async move {
-                // Where there is none, nothing stands that has been seen with it.
-                let args = [bytes(&key), new_version().to_string().into(), "XX".into(), "KEEPTTL".into()];
-                transport.call(Command::new("SET", args)).await.map(|_| ())
+                let version = new_version().to_string().into();
+                sender.change(&script::BUMP, &[bytes(&key)], &[version], 1).await.map(|_| ())
             };
             join_all(keys.into_iter().map(bump)).await
         },

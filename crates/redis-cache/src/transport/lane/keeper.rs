@@ -54,9 +54,11 @@ async fn open(shared: &Arc<Shared>) -> Result<Routes, Error> {
 async fn open_one(shared: &Arc<Shared>, node: &Node) -> Result<Connection, Error> {
     let stream = connect(&shared.login, node).await?;
     let connection = Connection::start(stream, Arc::clone(&shared.listener), shared.settings.max_queued);
-    let steps =
-        shared.login.steps().into_iter().chain([Command::new("CLIENT", ["TRACKING".into(), "ON".into()])]);
-    for step in steps {
+    let hear = match &shared.settings.channel {
+        None => Command::new("CLIENT", ["TRACKING".into(), "ON".into()]),
+        Some(channel) => Command::new("SUBSCRIBE", [channel.clone()]),
+    };
+    for step in shared.login.steps().into_iter().chain([hear]) {
         connection.call(&step, shared.settings.connect_timeout).await?.sound()?;
     }
     Ok(connection)

@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) max_queued: usize,
     /// Between two signs of life that are asked for.
     pub(crate) ping: Duration,
+    /// Where changes are published; without one, servers are asked to tell of them.
+    pub(crate) channel: Option<Bytes>,
 }
 
 /// One connection to each server that has keys. Dropped, all end.

@@ -60,16 +60,22 @@ pub(super) fn decode(bytes: &mut BytesMut) -> io::Result<Option<Heard>> {
 
 fn pushed(parts: Vec<BytesFrame>) -> Heard {
     let mut parts = parts.into_iter();
-    let (Some(kind), payload) = (parts.next(), parts.next()) else { return Heard::Other };
-    if kind.as_bytes() != Some(b"invalidate") {
-        return Heard::Other;
-    }
-    match payload {
-        Some(BytesFrame::Array { data, .. }) => {
-            Heard::Changed(data.iter().filter_map(|key| key.as_bytes().map(Bytes::copy_from_slice)).collect())
-        }
-        // Nothing in the place of keys: all of them. So is what we do not understand, to be sure.
-        _ => Heard::Flushed,
+    let (kind, payload) = (parts.next(), parts.next());
+    let text = |frame: &BytesFrame| frame.as_bytes().map(Bytes::copy_from_slice);
+    match kind.as_ref().and_then(BytesFrame::as_bytes) {
+        Some(b"invalidate") => match payload {
+            Some(BytesFrame::Array { data, .. }) => Heard::Changed(data.iter().filter_map(text).collect()),
+            // Nothing in the place of keys: all of them. So is what we do not understand, to be sure.
+            _ => Heard::Flushed,
+        },
+        // What follows the channel is a key.
+        Some(b"message") => match parts.next().as_ref().and_then(text) {
+            Some(key) => Heard::Changed(vec![key]),
+            None => Heard::Flushed,
+        },
+        // Alone of all commands it is answered in this way.
+        Some(b"subscribe") => Heard::Reply(Reply::Nil),
+        _ => Heard::Other,
     }
 }
 
@@ -93,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_said_unasked_is_told_apart() {
-        let said = b"$2\r\nab\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n>2\r\n$10\r\ninvalidate\r\n_\r\n_\r\n:7\r\n-ERR no\r\n>1\r\n$3\r\nfoo\r\n+par";
+        let said = b"$2\r\nab\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n>2\r\n$10\r\ninvalidate\r\n_\r\n_\r\n:7\r\n-ERR no\r\n>1\r\n$3\r\nfoo\r\n>3\r\n+subscribe\r\n+c\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$3\r\nkey\r\n+par";
         let expected = [
             r#"Text(b"ab")"#,
             r#"changed [b"a", b"b"]"#,
@@ -102,6 +108,8 @@ mod tests {
             "Number(7)",
             r#"Refused("ERR no")"#,
             "other",
+            "Nil",
+            r#"changed [b"key"]"#,
         ];
         assert_eq!(heard(said), expected);
     }
