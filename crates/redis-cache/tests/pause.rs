@@ -1,7 +1,7 @@
 //! A server that does nothing for a while, and then does all that was sent to it: what was told to have failed has.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_redis_cache::{Cache, Error, ErrorKind, ErrorPolicy, Health, Near, RedisCache};
+use perfect21_redis_cache::{Cache, Changes, Error, ErrorKind, ErrorPolicy, Health, Near, RedisCache};
 use perfect21_test_support::{
     fault::{Proxy, Way},
     redis::{Redis, Reply},
@@ -176,7 +176,8 @@ async fn what_a_lost_connection_left_open_is_not_told_to_have_failed() {
 async fn a_connection_that_only_takes_is_given_up_for_another() {
     let server = Redis::start().unwrap();
     let proxy = Proxy::start(server.addr()).unwrap();
-    let builder = RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test").tracking(false);
+    let builder =
+        RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test").changes(Changes::Unheard);
     let redis = builder.command_timeout(TIMEOUT).connect_timeout(TIMEOUT).connect().await.unwrap();
     let cache = strict(&redis);
     cache.set(&1, &1).await.unwrap();
