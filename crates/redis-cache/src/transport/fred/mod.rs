@@ -172,7 +172,7 @@ impl Transport for Fred {
         let start = Instant::now();
         let first = self.ask(&lane.reads, command.clone()).await;
         match first {
-            Err(error) if may_try_again(error.kind()) && lane.client.is_connected() => {
+            Err(error) if may_try_again(&error) && lane.client.is_connected() => {
                 // Two time-outs of half the length: what is left of the whole one is at least one of them.
                 if start.elapsed() + self.settings.read_timeout() > self.settings.command_timeout + SLACK {
                     return Err(error);
@@ -286,6 +286,7 @@ impl Lane {
 /// By how much a timer may be late.
 const SLACK: Duration = Duration::from_millis(20);
 
-fn may_try_again(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Timeout | ErrorKind::Unavailable)
+/// A key that is moving has been asked for twice.
+fn may_try_again(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable) && !error.is_moving()
 }
