@@ -223,7 +223,10 @@ impl Transport for Fred {
     }
 
     fn renew(&self) {
-        self.lanes.iter().for_each(Lane::renew);
+        // The servers of a cluster are all connected anew or none, and one that hangs would keep the others away.
+        if !self.is_clustered() {
+            self.lanes.iter().for_each(Lane::renew);
+        }
     }
 
     async fn close(&self) {
