@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 #[tokio::test]
 async fn overflow_is_opened_under_need_and_closed_soon_after() {
     let server = Postgres::start().unwrap();
-    let wait = Duration::from_secs(1);
+    let wait = Duration::from_secs(5);
     let pool = pool(&server).size(2).overflow(3).wait_timeout(wait).build().unwrap();
     let mut held = Vec::new();
     for _ in 0..5 {

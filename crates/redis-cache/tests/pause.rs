@@ -200,8 +200,8 @@ async fn a_connection_that_only_takes_is_given_up_for_another() {
 async fn a_connection_that_takes_no_more_bytes_is_given_up_for_another() {
     let server = Redis::start().unwrap();
     let proxy = Proxy::start(server.addr()).unwrap();
-    // Versions are known and stay so, and nothing else looks for life: each set is one large write.
-    let builder = RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test").breaker(0);
+    // Versions are known and stay so: each set is one large write.
+    let builder = RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test");
     let builder =
         builder.command_timeout(TIMEOUT).connect_timeout(DEADLINE).ping_interval(Duration::from_secs(3600));
     let redis = builder.connect().await.unwrap();

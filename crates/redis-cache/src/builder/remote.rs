@@ -8,8 +8,9 @@ use crate::{
     near::{NearTier, Store, StoreSettings},
     transport::{
         breaker::{self, Breaker},
+        direct::{self, Direct},
         fred::{Fred, Settings},
-        lane::{self, Lane},
+        lane::{self, Hears, Lane},
     },
     version::channel,
 };
@@ -136,13 +137,18 @@ impl Builder {
     pub async fn connect(self) -> Result<RedisCache, Error> {
         let settings = self.settings()?;
         let store = self.store()?;
+        let server = Arc::clone(&settings.server);
         let fred = Arc::new(Fred::connect(settings).await?);
-        let lane = store.as_ref().map(|store| self.lane(&fred, store));
-        if let Some(lane) = &lane {
-            // With a server that cannot be listened to, all works as without.
-            let _ = tokio::time::timeout(self.connect_timeout, lane.tried()).await;
-        }
-        Ok(self.over(fred, store.zip(lane)))
+        let Parts { direct, lane } = self.parts(&fred, store.as_ref(), server);
+        let tried = async {
+            direct.tried().await;
+            if let Some(lane) = &lane {
+                lane.tried().await;
+            }
+        };
+        // With a server that does not speak RESP3, or cannot be listened to, all works as without.
+        let _ = tokio::time::timeout(self.connect_timeout, tried).await;
+        Ok(self.over(direct, store.zip(lane)))
     }
 
     /// Connects in the background, so that a service starts while its cache is down: until there is a connection,
@@ -153,9 +159,10 @@ impl Builder {
     pub fn build(self) -> Result<RedisCache, ConfigError> {
         let settings = self.settings()?;
         let store = self.store()?;
+        let server = Arc::clone(&settings.server);
         let fred = Arc::new(Fred::start(settings)?);
-        let lane = store.as_ref().map(|store| self.lane(&fred, store));
-        Ok(self.over(fred, store.zip(lane)))
+        let Parts { direct, lane } = self.parts(&fred, store.as_ref(), server);
+        Ok(self.over(direct, store.zip(lane)))
     }
 
     fn store(&self) -> Result<Option<Arc<Store>>, ConfigError> {
@@ -184,21 +191,33 @@ impl Builder {
         (self.changes == Changes::Published).then(|| channel(&self.namespace))
     }
 
-    fn lane(&self, fred: &Arc<Fred>, store: &Arc<Store>) -> Lane {
+    fn parts(&self, fred: &Arc<Fred>, store: Option<&Arc<Store>>, server: Arc<str>) -> Parts {
+        let hears = match self.channel() {
+            Some(channel) => Hears::Channel(channel),
+            None => Hears::Changes,
+        };
         let settings = lane::Settings {
             command_timeout: self.command_timeout,
             connect_timeout: self.connect_timeout,
             max_queued: self.max_queued,
             ping: self.ping,
-            channel: self.channel(),
+            hears,
+            server,
         };
-        let (topology, listener) = (Arc::clone(fred), Arc::clone(store));
-        Lane::start(settings, fred.login(), topology, listener)
+        let of_direct = direct::Settings {
+            connections: self.connections,
+            command_timeout: self.command_timeout,
+            retry_reads: self.retry_reads,
+        };
+        let login = fred.login();
+        let direct = Direct::start(Arc::clone(fred), &login, of_direct, &settings);
+        let lane = store.map(|store| Lane::start(settings, login, fred.clone(), store.clone()));
+        Parts { direct, lane }
     }
 
-    fn over(&self, fred: Arc<Fred>, near: Option<(Arc<Store>, Lane)>) -> RedisCache {
+    fn over(&self, direct: Direct, near: Option<(Arc<Store>, Lane)>) -> RedisCache {
         let near = near.map(|(store, lane)| NearTier::new(store, Remote::new(lane, None)));
-        let remote = Remote::new(Breaker::new(fred, self.breaker), self.channel());
+        let remote = Remote::new(Breaker::new(direct, self.breaker), self.channel());
         RedisCache::over(remote, &self.namespace, Arc::new(SystemClock), near)
     }
 
@@ -225,15 +244,23 @@ impl Builder {
         let config = parse(&self.url)?;
         let hosts: Vec<_> = config.server.hosts().iter().map(ToString::to_string).collect();
         Ok(Settings {
-            config,
             server: hosts.join(", ").into(),
-            connections: self.connections,
+            // Where one server has all keys, their commands go over connections of our own.
+            connections: if config.server.is_clustered() { self.connections } else { 1 },
+            config,
             command_timeout: self.command_timeout,
             connect_timeout: self.connect_timeout,
             retry_reads: self.retry_reads,
             max_queued: self.max_queued,
         })
     }
+}
+
+/// What goes out to the servers.
+struct Parts {
+    direct: Direct,
+    /// Who hears of changes, where somebody holds what was read.
+    lane: Option<Lane>,
 }
 
 impl fmt::Debug for Builder {

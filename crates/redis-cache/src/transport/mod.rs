@@ -3,6 +3,8 @@
 
 pub(crate) mod breaker;
 #[cfg(feature = "fred")]
+pub(crate) mod direct;
+#[cfg(feature = "fred")]
 pub(crate) mod fred;
 #[cfg(feature = "fred")]
 pub(crate) mod lane;
@@ -10,7 +12,7 @@ mod reply;
 
 pub(crate) use reply::{Reply, refused};
 
-use crate::Error;
+use crate::{Error, ErrorKind};
 use bytes::Bytes;
 use std::{fmt, sync::Arc};
 
@@ -110,4 +112,10 @@ impl<T: Transport> Transport for Arc<T> {
     fn close(&self) -> impl Future<Output = ()> + Send {
         (**self).close()
     }
+}
+
+/// Whether what was read may be asked for once more. A key that is moving has been.
+#[cfg(feature = "fred")]
+fn may_try_again(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable) && !error.is_moving()
 }

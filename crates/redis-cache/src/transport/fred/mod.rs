@@ -9,6 +9,7 @@ pub(crate) use settings::Settings;
 use super::{
     Command, Node, Reply, Transport,
     lane::{Login, Topology},
+    may_try_again,
 };
 use crate::{Error, ErrorKind, backend::Answer};
 use answer::{is_elsewhere, is_lost};
@@ -84,6 +85,10 @@ impl Fred {
                 Err(Error::new(ErrorKind::Timeout, message))
             }
         }
+    }
+
+    pub(crate) fn is_clustered(&self) -> bool {
+        self.settings.config.server.is_clustered()
     }
 
     /// What a connection of ours says first.
@@ -288,8 +293,3 @@ impl Lane {
 
 /// By how much a timer may be late.
 const SLACK: Duration = Duration::from_millis(20);
-
-/// A key that is moving has been asked for twice.
-fn may_try_again(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable) && !error.is_moving()
-}

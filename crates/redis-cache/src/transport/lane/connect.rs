@@ -43,14 +43,14 @@ impl Login {
         }
     }
 
-    /// What is said first.
-    pub(super) fn steps(&self) -> Vec<Command> {
+    /// What is said first, by a connection of this name.
+    pub(super) fn steps(&self, name: &'static str) -> Vec<Command> {
         let mut hello: Vec<Bytes> = vec!["3".into()];
         if let Some(password) = &self.password {
             let username = self.username.clone().unwrap_or_else(|| "default".to_owned());
             hello.extend(["AUTH".into(), username.into(), password.clone().into()]);
         }
-        hello.extend(["SETNAME".into(), "perfect21-near".into()]);
+        hello.extend(["SETNAME".into(), name.into()]);
         let mut steps = vec![Command::new("HELLO", hello)];
         if let Some(database) = self.database {
             steps.push(Command::new("SELECT", [database.to_string().into()]));

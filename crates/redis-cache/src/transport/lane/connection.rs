@@ -1,7 +1,7 @@
 //! One connection: commands go out together, answers come back in order, and what was not asked for goes to the listener.
 
 use super::{
-    Listener,
+    Listener, Settings,
     connect::Stream,
     wire::{self, Heard},
 };
@@ -15,13 +15,13 @@ use std::{
     future::Future,
     io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
     sync::{Notify, oneshot},
-    task::JoinHandle,
-    time::timeout,
+    task::{JoinHandle, yield_now},
+    time::timeout_at,
 };
 
 /// A handle: the connection ends with the last of them.
@@ -37,25 +37,46 @@ struct Shared {
     queue: Mutex<Queue>,
     /// There is something to be written.
     filled: Notify,
+    /// There is an alarm that is earlier than the one before.
+    alarmed: Notify,
     ended: Notify,
     max_queued: usize,
+    /// The time-out and the server, to be named in errors.
+    command_timeout: Duration,
+    server: Arc<str>,
 }
 
 #[derive(Default)]
 struct Queue {
     out: BytesMut,
     /// Who waits for the next answers, in order.
-    waiting: VecDeque<oneshot::Sender<Reply>>,
+    waiting: VecDeque<Waiting>,
+    /// When somebody's time may be over next; nobody's is before.
+    alarm: Option<Instant>,
     ended: bool,
 }
 
+struct Waiting {
+    /// Whose time is over is gone, and the answer is still to come.
+    sender: Option<oneshot::Sender<Answered>>,
+    deadline: Instant,
+}
+
+enum Answered {
+    Reply(Reply),
+    Late,
+}
+
 impl Connection {
-    pub(super) fn start(stream: Box<dyn Stream>, listener: Arc<dyn Listener>, max_queued: usize) -> Self {
+    pub(super) fn start(stream: Box<dyn Stream>, listener: Arc<dyn Listener>, settings: &Settings) -> Self {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             filled: Notify::new(),
+            alarmed: Notify::new(),
             ended: Notify::new(),
-            max_queued,
+            max_queued: settings.max_queued,
+            command_timeout: settings.command_timeout,
+            server: Arc::clone(&settings.server),
         });
         let driven = Arc::clone(&shared);
         let driver = tokio::spawn(async move {
@@ -63,6 +84,7 @@ impl Connection {
             tokio::select! {
                 _ = driven.read(reading, &*listener) => {}
                 _ = driven.write(writing) => {}
+                () = driven.expire() => {}
             }
             driven.end();
         });
@@ -72,12 +94,11 @@ impl Connection {
     /// Sends a command. Where nobody waits for the answer any more, it is thrown away when it comes.
     pub(super) async fn call(&self, command: &Command, limit: Duration) -> Result<Reply, Error> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.enqueue(command, sender)?;
-        self.shared.filled.notify_one();
-        match timeout(limit, receiver).await {
-            Ok(Ok(reply)) => Ok(reply),
-            Ok(Err(_)) => Err(lost()),
-            Err(_) => Err(Error::new(ErrorKind::Timeout, format!("redis did not answer within {limit:?}"))),
+        self.shared.enqueue(command, sender, Instant::now() + limit)?;
+        match receiver.await {
+            Ok(Answered::Reply(reply)) => Ok(reply),
+            Ok(Answered::Late) => Err(self.shared.late()),
+            Err(_) => Err(self.shared.lost()),
         }
     }
 
@@ -101,18 +122,66 @@ impl Shared {
     }
 
     /// The place in the queue is the place on the wire: both are taken in one step.
-    fn enqueue(&self, command: &Command, sender: oneshot::Sender<Reply>) -> Result<(), Error> {
+    fn enqueue(
+        &self,
+        command: &Command,
+        sender: oneshot::Sender<Answered>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
         let mut queue = self.queue();
         if queue.ended {
-            return Err(lost());
+            return Err(self.unreachable());
         }
         if queue.waiting.len() >= self.max_queued {
-            let message = format!("{} commands wait for redis already", self.max_queued);
-            return Err(Error::new(ErrorKind::Backpressure, message));
+            return Err(self.full());
         }
+        let was_empty = queue.out.is_empty();
         wire::encode(command, &mut queue.out);
-        queue.waiting.push_back(sender);
+        queue.waiting.push_back(Waiting { sender: Some(sender), deadline });
+        let is_earlier = queue.alarm.is_none_or(|alarm| deadline < alarm);
+        if is_earlier {
+            queue.alarm = Some(deadline);
+        }
+        drop(queue);
+        if was_empty {
+            self.filled.notify_one();
+        }
+        if is_earlier {
+            self.alarmed.notify_one();
+        }
         Ok(())
+    }
+
+    /// Tells those whose time is over. One timer serves all: it is set to the first one's time, and most of the time that one
+    /// has its answer by then.
+    async fn expire(&self) {
+        loop {
+            let alarm = self.queue().alarm;
+            let Some(alarm) = alarm else {
+                self.alarmed.notified().await;
+                continue;
+            };
+            if timeout_at(alarm.into(), self.alarmed.notified()).await.is_ok() {
+                continue;
+            }
+            let now = Instant::now();
+            let mut late = Vec::new();
+            let mut queue = self.queue();
+            let mut next: Option<Instant> = None;
+            for waiting in queue.waiting.iter_mut().filter(|waiting| waiting.sender.is_some()) {
+                if waiting.deadline <= now {
+                    late.extend(waiting.sender.take());
+                } else {
+                    next = Some(next.map_or(waiting.deadline, |next| next.min(waiting.deadline)));
+                }
+            }
+            queue.alarm = next;
+            drop(queue);
+            for sender in late {
+                // Who does not wait any more does not mind.
+                let _ = sender.send(Answered::Late);
+            }
+        }
     }
 
     async fn read(&self, mut stream: ReadHalf<Box<dyn Stream>>, listener: &dyn Listener) -> io::Result<()> {
@@ -124,8 +193,10 @@ impl Shared {
                         let waiting = self.queue().waiting.pop_front();
                         let unasked =
                             || io::Error::new(io::ErrorKind::InvalidData, "an answer that nobody asked for");
-                        // Who does not wait any more does not mind.
-                        let _ = waiting.ok_or_else(unasked)?.send(reply);
+                        if let Some(sender) = waiting.ok_or_else(unasked)?.sender {
+                            // Who does not wait any more does not mind.
+                            let _ = sender.send(Answered::Reply(reply));
+                        }
                     }
                     Heard::Changed(keys) => keys.iter().for_each(|key| listener.changed(key)),
                     Heard::Flushed => listener.flushed(),
@@ -143,6 +214,8 @@ impl Shared {
             let out = mem::take(&mut self.queue().out);
             if out.is_empty() {
                 self.filled.notified().await;
+                // Whoever else is about to ask goes first: one packet for all of them.
+                yield_now().await;
             } else {
                 stream.write_all(&out).await?;
                 stream.flush().await?;
@@ -167,7 +240,28 @@ impl Drop for Driver {
     }
 }
 
-#[cold]
-fn lost() -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection to redis was lost")
+impl Shared {
+    #[cold]
+    fn unreachable(&self) -> Error {
+        Error::new(ErrorKind::Unavailable, format!("redis at {} cannot be reached", self.server))
+    }
+
+    /// It may have been sent, and done.
+    #[cold]
+    fn lost(&self) -> Error {
+        let message = format!("the connection to redis at {} was lost before it answered", self.server);
+        Error::new(ErrorKind::Timeout, message)
+    }
+
+    #[cold]
+    fn late(&self) -> Error {
+        let message = format!("redis at {} did not answer within {:?}", self.server, self.command_timeout);
+        Error::new(ErrorKind::Timeout, message)
+    }
+
+    #[cold]
+    fn full(&self) -> Error {
+        let message = format!("{} commands wait for redis at {} already", self.max_queued, self.server);
+        Error::new(ErrorKind::Backpressure, message)
+    }
 }

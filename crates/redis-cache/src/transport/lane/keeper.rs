@@ -1,16 +1,19 @@
 //! Who keeps the connections of a lane, and says when they can be relied on.
 
-use super::{Routes, Shared, connect::connect, connection::Connection};
+use super::{Hears, Routes, Shared, connect::connect, connection::Connection};
 use crate::{
     Error,
     transport::{Command, Node, Reply},
 };
 use futures_util::future::{join_all, select_all, try_join_all};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::time::{sleep, timeout};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn keep(shared: Arc<Shared>) {
     let mut pause = FIRST_PAUSE;
@@ -18,6 +21,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
         let opened = open(&shared).await;
         if let Ok(routes) = &opened {
             shared.set_routes(Some(routes.clone()));
+            shared.was_open.store(true, Ordering::Release);
             shared.listener.opened();
         }
         shared.tried.send_replace(true);
@@ -53,12 +57,13 @@ async fn open(shared: &Arc<Shared>) -> Result<Routes, Error> {
 
 async fn open_one(shared: &Arc<Shared>, node: &Node) -> Result<Connection, Error> {
     let stream = connect(&shared.login, node).await?;
-    let connection = Connection::start(stream, Arc::clone(&shared.listener), shared.settings.max_queued);
-    let hear = match &shared.settings.channel {
-        None => Command::new("CLIENT", ["TRACKING".into(), "ON".into()]),
-        Some(channel) => Command::new("SUBSCRIBE", [channel.clone()]),
+    let connection = Connection::start(stream, Arc::clone(&shared.listener), &shared.settings);
+    let (name, hear) = match &shared.settings.hears {
+        Hears::Changes => ("perfect21-near", Some(Command::new("CLIENT", ["TRACKING".into(), "ON".into()]))),
+        Hears::Channel(channel) => ("perfect21-near", Some(Command::new("SUBSCRIBE", [channel.clone()]))),
+        Hears::Nothing => ("perfect21", None),
     };
-    for step in shared.login.steps().into_iter().chain([hear]) {
+    for step in shared.login.steps(name).into_iter().chain(hear) {
         connection.call(&step, shared.settings.connect_timeout).await?.sound()?;
     }
     Ok(connection)

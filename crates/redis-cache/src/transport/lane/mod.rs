@@ -16,8 +16,12 @@ use crate::{Error, ErrorKind, backend::Answer};
 use bytes::Bytes;
 use connection::Connection;
 use fred::types::cluster::ClusterRouting;
+use futures_util::future::join_all;
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -59,8 +63,24 @@ pub(crate) struct Settings {
     pub(crate) max_queued: usize,
     /// Between two signs of life that are asked for.
     pub(crate) ping: Duration,
-    /// Where changes are published; without one, servers are asked to tell of them.
-    pub(crate) channel: Option<Bytes>,
+    pub(crate) hears: Hears,
+    /// The servers, to be named in errors.
+    pub(crate) server: Arc<str>,
+}
+
+/// What the connections are told unasked.
+#[derive(Debug, Clone)]
+pub(crate) enum Hears {
+    /// What is changed of all that was read over them.
+    Changes,
+    /// What is published on this channel.
+    Channel(Bytes),
+    Nothing,
+}
+
+/// Where a key is in a cluster.
+pub(crate) fn slot(key: &[u8]) -> u16 {
+    ClusterRouting::hash_key(key)
 }
 
 /// One connection to each server that has keys. Dropped, all end.
@@ -79,6 +99,7 @@ struct Shared {
     misled: Notify,
     /// Whether the first attempt to connect has ended, well or not.
     tried: watch::Sender<bool>,
+    was_open: AtomicBool,
 }
 
 /// Who has which slots, and the connection to it.
@@ -105,6 +126,7 @@ impl Lane {
             routes: RwLock::new(None),
             misled: Notify::new(),
             tried: watch::Sender::new(false),
+            was_open: AtomicBool::new(false),
         });
         let keeper = tokio::spawn(keeper::keep(Arc::clone(&shared)));
         Self { shared, keeper }
@@ -116,11 +138,45 @@ impl Lane {
         let _ = self.shared.tried.subscribe().wait_for(|tried| *tried).await;
     }
 
-    async fn send(&self, connection: Option<Connection>, command: Command) -> Result<Reply, Error> {
+    /// Whether the connections were all there at any time.
+    pub(crate) fn was_open(&self) -> bool {
+        self.shared.was_open.load(Ordering::Acquire)
+    }
+
+    /// Sends a command to whoever has its key, and waits for so long at most.
+    pub(crate) async fn ask(&self, command: &Command, limit: Duration) -> Result<Reply, Error> {
+        self.send(self.shared.connection(command.args.get(command.key_at)), command, limit).await
+    }
+
+    /// Waits until all that was sent is answered.
+    pub(crate) async fn drain(&self) {
+        let routes = self.shared.routes();
+        let connections = routes.iter().flat_map(|routes| routes.connections.iter());
+        // Answers come in order; one that does not come is not waited for any longer than others were.
+        let pings = connections.map(|(_, connection)| async move {
+            let _ = connection.call(&Command::new("PING", []), self.shared.settings.command_timeout).await;
+        });
+        join_all(pings).await;
+    }
+
+    async fn send(
+        &self,
+        connection: Option<Connection>,
+        command: &Command,
+        limit: Duration,
+    ) -> Result<Reply, Error> {
+        let settings = &self.shared.settings;
         let Some(connection) = connection else {
-            return Err(Error::new(ErrorKind::Unavailable, "there is no connection that hears of changes"));
+            let message = format!("redis at {} cannot be reached", settings.server);
+            return Err(Error::new(ErrorKind::Unavailable, message));
         };
-        let answer = connection.call(&command, self.shared.settings.command_timeout).await;
+        let answer = connection.call(command, limit).await;
+        if let Ok(Reply::Refused(text)) = &answer
+            && text.starts_with("READONLY")
+        {
+            // It leads no more.
+            self.shared.misled.notify_one();
+        }
         if let Ok(Reply::Refused(text)) = &answer
             && (text.starts_with("MOVED") || text.starts_with("ASK"))
         {
@@ -160,7 +216,7 @@ impl Shared {
 
 impl Transport for Lane {
     async fn call(&self, command: Command) -> Result<Reply, Error> {
-        self.send(self.shared.connection(command.args.get(command.key_at)), command).await
+        self.ask(&command, self.shared.settings.command_timeout).await
     }
 
     async fn read(&self, command: Command) -> Result<Reply, Error> {
@@ -176,7 +232,7 @@ impl Transport for Lane {
                 .find(|(known, _)| known == node)
                 .map(|(_, connection)| connection.clone())
         });
-        self.send(connection, command).await
+        self.send(connection, &command, self.shared.settings.command_timeout).await
     }
 
     fn slot(&self, key: &str) -> u16 {
