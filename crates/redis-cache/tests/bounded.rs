@@ -82,8 +82,8 @@ async fn connections_that_end_after_any_number_of_bytes_spin_nothing() {
     for bytes in cuts.flat_map(|(range, step)| range.step_by(step)) {
         for way in [Way::ToServer, Way::ToClient] {
             // On whichever connection it comes: in the middle of a command, an answer, a handshake.
-            proxy.cut_after(way, bytes);
             let cut = proxy.stats().cut;
+            proxy.cut_after(way, bytes);
             until("the cut", async || {
                 let _ = cache.set(&1, &bytes).await;
                 let _ = cache.get(&1).await;
