@@ -205,7 +205,7 @@ async fn the_connection_closes_with_the_last_handle() {
     let alone = clients();
     let redis = connect(&server.url()).await;
     let cache = strict(&redis);
-    assert_eq!(clients(), alone + 3, "one of fred, one for commands of keys, one that hears of changes");
+    assert_eq!(clients(), alone + 3, "one for commands, one that hears of changes, one for the rest");
     drop(redis);
     serves(&cache).await;
     drop(cache);

@@ -13,7 +13,7 @@ pub use terms::Terms;
 pub(crate) use write::Basis;
 
 use crate::{
-    Error, ErrorKind, Key, Stats, backend::FullKey, codec::Codec, key::KeyWriter, load::Outcome,
+    Error, ErrorKind, Key, Stats, backend::FullKey, codec::Codec, key::with_key, load::Outcome,
     redis_cache::Core, stats::Counters, version,
 };
 use perfect21_smart_cache::Flight;
@@ -97,14 +97,13 @@ impl<V> Shared<V> {
     }
 
     pub(crate) fn full_key<K: Key + ?Sized>(&self, key: &K) -> Result<FullKey, Error> {
-        let mut writer = KeyWriter::starting_with(&self.settings.prefix);
-        key.write(&mut writer);
-        let key = writer.finish();
-        if key.len() > MAX_KEY_BYTES {
-            let message = format!("a key of {} bytes is over the bound of {MAX_KEY_BYTES}", key.len());
-            return self.counted(Err(Error::new(ErrorKind::TooLarge, message)));
-        }
-        Ok(key.into())
+        with_key(&self.settings.prefix, key, |text| {
+            if text.len() > MAX_KEY_BYTES {
+                let message = format!("a key of {} bytes is over the bound of {MAX_KEY_BYTES}", text.len());
+                return self.counted(Err(Error::new(ErrorKind::TooLarge, message)));
+            }
+            Ok(text.into())
+        })
     }
 
     /// Milliseconds of the wall clock, by which entries of several processes age.

@@ -1,6 +1,6 @@
 use super::{Key, KeyWriter, escape, push_hex};
 use bytes::{Bytes, BytesMut};
-use std::{borrow::Cow, fmt::Write, num::NonZero, rc::Rc, sync::Arc};
+use std::{borrow::Cow, num::NonZero, rc::Rc, sync::Arc};
 
 impl Key for str {
     fn write(&self, writer: &mut KeyWriter) {
@@ -38,8 +38,7 @@ macro_rules! integers {
     ($($integer:ty)*) => {
         $(impl Key for $integer {
             fn write(&self, writer: &mut KeyWriter) {
-                // Writing to a String does not fail.
-                let _ = write!(writer.text, "{self}");
+                writer.text.push_str(itoa::Buffer::new().format(*self));
             }
         })*
     };

@@ -89,18 +89,14 @@ const LONGEST_TAG: usize = 64;
 const TAG_BEGINNING: usize = 31;
 
 impl KeyWriter {
-    pub(crate) fn starting_with(prefix: &str) -> Self {
-        Self::reusing(String::with_capacity(prefix.len() + 32), prefix)
-    }
-
-    /// As [`starting_with`](Self::starting_with), in a buffer that was a key before.
-    pub(crate) fn reusing(mut buffer: String, prefix: &str) -> Self {
+    /// Behind a prefix, in a buffer that was a key before.
+    fn reusing(mut buffer: String, prefix: &str) -> Self {
         buffer.clear();
         buffer.push_str(prefix);
         Self { text: buffer, start: prefix.len() }
     }
 
-    pub(crate) fn finish(mut self) -> String {
+    fn finish(mut self) -> String {
         let written = &self.text[self.start..];
         if written.len() <= LONGEST {
             return self.text;

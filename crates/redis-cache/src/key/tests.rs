@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::{borrow::Cow, collections::HashSet, num::NonZero, sync::Arc};
 
 fn written(key: impl Key) -> String {
-    let mut writer = KeyWriter::starting_with("");
+    let mut writer = KeyWriter::reusing(String::new(), "");
     key.write(&mut writer);
     writer.finish()
 }
@@ -114,7 +114,7 @@ fn a_prefix_is_not_part_of_the_key() {
     let mut writer = KeyWriter::reusing("another key".to_owned(), &prefix);
     17.write(&mut writer);
     assert_eq!(writer.finish(), format!("{prefix}17"));
-    let mut writer = KeyWriter::starting_with(&prefix);
+    let mut writer = KeyWriter::reusing(String::new(), &prefix);
     "a".repeat(300).write(&mut writer);
     assert_eq!(writer.finish(), format!("{prefix}{}", written("a".repeat(300))));
 }

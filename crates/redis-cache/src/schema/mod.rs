@@ -2,6 +2,7 @@
 
 mod impls;
 
+use perfect21_smart_cache::Hasher;
 use sha2::{Digest, Sha256};
 use std::{any::TypeId, cell::RefCell, collections::HashMap};
 
@@ -91,7 +92,7 @@ impl SchemaWriter {
 pub(crate) fn hash<T: Schema>() -> u64 {
     thread_local! {
         // As many as there are types in the program.
-        static HASHES: RefCell<HashMap<TypeId, u64>> = RefCell::default();
+        static HASHES: RefCell<HashMap<TypeId, u64, Hasher>> = RefCell::default();
     }
     let this = TypeId::of::<T>();
     if let Some(hash) = HASHES.with_borrow(|hashes| hashes.get(&this).copied()) {

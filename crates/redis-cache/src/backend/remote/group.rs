@@ -37,8 +37,14 @@ impl<I> Group<I> {
 pub(super) fn groups<I>(items: impl Iterator<Item = (u16, I)>, size: impl Fn(&I) -> usize) -> Vec<Group<I>> {
     let mut open: HashMap<u16, (Group<I>, usize)> = HashMap::new();
     let mut full = Vec::new();
+    // Where one server has all keys, they are all of one group.
+    let mut last: Option<(u16, (Group<I>, usize))> = None;
     for (place, (slot, item)) in items.enumerate() {
-        let (group, bytes) = open.entry(slot).or_insert_with(|| (Group::new(), 0));
+        if last.as_ref().is_none_or(|(of, _)| *of != slot) {
+            let next = open.remove(&slot).unwrap_or_else(|| (Group::new(), 0));
+            open.extend(last.replace((slot, next)));
+        }
+        let Some((_, (group, bytes))) = &mut last else { continue };
         let more = size(&item);
         if group.items.len() == MAX_KEYS || (*bytes + more > MAX_BYTES && !group.items.is_empty()) {
             full.push(mem::replace(group, Group::new()));
@@ -48,12 +54,19 @@ pub(super) fn groups<I>(items: impl Iterator<Item = (u16, I)>, size: impl Fn(&I)
         group.items.push(item);
         group.places.push(place);
     }
+    open.extend(last);
     full.extend(open.into_values().map(|(group, _)| group));
     full
 }
 
 /// In the order of the caller's items.
-pub(super) fn spread<O>(count: usize, answers: Vec<Answers<O>>) -> Vec<Result<O, Error>> {
+pub(super) fn spread<O>(count: usize, mut answers: Vec<Answers<O>>) -> Vec<Result<O, Error>> {
+    if let [answers] = &mut answers[..]
+        && answers.len() == count
+    {
+        // A single group has its items in order.
+        return mem::take(answers).into_iter().map(|(_, answer)| answer).collect();
+    }
     let mut all: Vec<Option<Result<O, Error>>> = (0..count).map(|_| None).collect();
     for (place, answer) in answers.into_iter().flatten() {
         all[place] = Some(answer);

@@ -18,6 +18,7 @@ use group::{Group, groups};
 use perfect21_core::Visitor;
 use sender::Sender;
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -108,8 +109,9 @@ impl<T: Transport> Backend for Remote<T> {
 
     fn get_many<'a>(&'a self, keys: &'a [FullKey]) -> Answer<'a, Vec<Result<Found, Error>>> {
         Box::pin(async move {
-            let read = |group: Group<Bytes>| async move {
-                let replies = self.sender.read(Command::new("MGET", group.items.iter().cloned())).await;
+            let read = |mut group: Group<Bytes>| async move {
+                let keys = mem::take(&mut group.items);
+                let replies = self.sender.read(Command::new("MGET", keys)).await;
                 let replies = replies.and_then(Reply::many);
                 group.answer(replies.map(|replies| replies.into_iter().map(found).collect()))
             };

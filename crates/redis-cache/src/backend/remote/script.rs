@@ -44,8 +44,8 @@ fn eval(source: Bytes, keys: &[Bytes], args: Vec<Bytes>) -> Command {
 
 /// Keys, then the leases beside them; a value and its milliseconds for each key.
 pub(super) static PUT: Script = Script(
-    "local n = #KEYS / 2
-for i = 1, n do redis.call('SET', KEYS[i], ARGV[2 * i - 1], 'PX', ARGV[2 * i]) end
+    "local call, n = redis.call, #KEYS / 2
+for i = 1, n do call('SET', KEYS[i], ARGV[2 * i - 1], 'PX', ARGV[2 * i]) end
 return redis.call('DEL', unpack(KEYS, n + 1))",
 );
 

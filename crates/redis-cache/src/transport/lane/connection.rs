@@ -214,8 +214,10 @@ impl Shared {
             let out = mem::take(&mut self.queue().out);
             if out.is_empty() {
                 self.filled.notified().await;
-                // Whoever else is about to ask goes first: one packet for all of them.
-                yield_now().await;
+                // Where there are others, who is about to ask goes first: one packet for all of them.
+                if self.queue().waiting.len() > 1 {
+                    yield_now().await;
+                }
             } else {
                 stream.write_all(&out).await?;
                 stream.flush().await?;
