@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use perfect21_redis_cache::{Builder, Cache, ErrorKind, ErrorPolicy, Health, InSlot, Near, RedisCache};
-use perfect21_test_support::redis::{Cluster, Sentinel};
+use perfect21_test_support::redis::{Cluster, Redis, Sentinel};
 use std::{
     sync::{
         Arc,
@@ -218,4 +218,35 @@ async fn a_successor_is_heard_and_nothing_of_the_old_server_is_held() {
         is(key, 2).await;
     }
     is_open(&redis).await;
+}
+
+/// There are slots as in any other one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_of_one_is_a_cluster() {
+    let server = Redis::start_with(&["cluster-enabled yes", "cluster-announce-ip 127.0.0.1"]).unwrap();
+    server.command(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).unwrap();
+    let url = server.url().replace("redis://", "redis-cluster://").replace("/0", "");
+    until("the cluster to serve", async || {
+        let state = server.command(&["CLUSTER", "INFO"]).unwrap();
+        if state.field("cluster_state") == Some("ok") { Ok(()) } else { Err(format!("{state:?}")) }
+    })
+    .await;
+    let redis = with_near(&url).await;
+    let cache = redis.typed("number").tags(|key| [format!("{key}"), "all".to_owned()]);
+    let cache: Cache<u64, u64> = cache.on_error(ErrorPolicy::Strict).build().unwrap();
+    let keys: Vec<u64> = (0..50).collect();
+    let entries: Vec<_> = keys.iter().map(|key| (*key, *key)).collect();
+    assert!(cache.set_many(&entries).await.iter().all(Result::is_ok));
+    for key in &keys {
+        let before = cache.stats().near_hits;
+        until("the entry to be held", async || {
+            assert_eq!(cache.get(key).await.unwrap(), Some(*key));
+            if cache.stats().near_hits > before { Ok(()) } else { Err(format!("{:?}", cache.stats())) }
+        })
+        .await;
+    }
+    redis.invalidate(["all"]).await.unwrap();
+    assert!(cache.get_many(&keys).await.into_iter().all(|left| left.unwrap().is_none()));
+    let errors = server.command(&["INFO", "errorstats"]).unwrap();
+    assert_eq!(errors.field("errorstat_CROSSSLOT"), None, "{errors:?}");
 }

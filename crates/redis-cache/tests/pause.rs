@@ -1,7 +1,7 @@
 //! A server that does nothing for a while, and then does all that was sent to it: what was told to have failed has.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_redis_cache::{Cache, Error, ErrorKind, ErrorPolicy, Health, Near, RedisCache};
+use perfect21_redis_cache::{Cache, Changes, Error, ErrorKind, ErrorPolicy, Health, Near, RedisCache};
 use perfect21_test_support::{
     fault::{Proxy, Way},
     redis::{Redis, Reply},
@@ -109,13 +109,14 @@ async fn a_paused_server_keeps_nobody_and_does_nothing_it_was_not_told() {
     let stale: Cache<u64, u64> = redis.typed("stale").on_error(ErrorPolicy::StaleOnError).build().unwrap();
     let load = Arc::new(Load::default());
     let writers: Vec<_> = (0..16).map(|_| tokio::spawn(Arc::clone(&load).write(cache.clone()))).collect();
-    for round in 0..3 {
+    // The last one is so long that other connections are tried, which the system takes for the server.
+    for (round, refusals) in (0..).zip([1000, 1000, 30_000]) {
         load.counts("writes", &load.done, 200).await;
         stale.set(&1, &round).await.unwrap();
         held(&stale, 1).await;
         server.pause().unwrap();
         load.counts("writes without an answer", &load.unanswered, 10).await;
-        load.counts("writes that are refused", &load.refused, 1000).await;
+        load.counts("writes that are refused", &load.refused, refusals).await;
         let start = Instant::now();
         assert_eq!(stale.get(&1).await.unwrap(), Some(round), "the last value is answered all the while");
         assert!(start.elapsed() < TIMEOUT + MARGIN);
@@ -168,4 +169,58 @@ async fn what_a_lost_connection_left_open_is_not_told_to_have_failed() {
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error}: {:?}", std::error::Error::source(&error));
         proxy.pass();
     }
+}
+
+/// As something between us and the server may do that has forgotten the connection: nobody says that it is dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_only_takes_is_given_up_for_another() {
+    let server = Redis::start().unwrap();
+    let proxy = Proxy::start(server.addr()).unwrap();
+    let builder =
+        RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test").changes(Changes::Unheard);
+    let redis = builder.command_timeout(TIMEOUT).connect_timeout(TIMEOUT).connect().await.unwrap();
+    let cache = strict(&redis);
+    cache.set(&1, &1).await.unwrap();
+    proxy.stall(Way::ToClient);
+    let accepted = proxy.stats().accepted;
+    // All the while it is asked.
+    until("another connection", async || {
+        let _ = cache.set(&1, &2).await;
+        if proxy.stats().accepted > accepted { Ok(()) } else { Err("the same one".to_owned()) }
+    })
+    .await;
+    proxy.cut();
+    proxy.pass();
+    until("a set that is confirmed", async || cache.set(&1, &3).await.map_err(|error| error.to_string()))
+        .await;
+}
+
+/// What waits to be written to it would keep all others waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_takes_no_more_bytes_is_given_up_for_another() {
+    let server = Redis::start().unwrap();
+    let proxy = Proxy::start(server.addr()).unwrap();
+    // Versions are known and stay so: each set is one large write.
+    let builder = RedisCache::builder(format!("redis://{}", proxy.addr())).namespace("test");
+    let builder =
+        builder.command_timeout(TIMEOUT).connect_timeout(DEADLINE).ping_interval(Duration::from_secs(3600));
+    let redis = builder.connect().await.unwrap();
+    let cache: Cache<u64, String> = redis.typed("text").on_error(ErrorPolicy::Strict).build().unwrap();
+    until("the versions to be known", async || {
+        let (before, set) = (proxy.stats().to_server, cache.set(&1, &"small".to_owned()).await);
+        let sent = proxy.stats().to_server - before;
+        if set.is_ok() && sent < 700 { Ok(()) } else { Err(format!("{set:?}, {sent} bytes")) }
+    })
+    .await;
+    proxy.stall(Way::Both);
+    let (accepted, large) = (proxy.stats().accepted, "x".repeat(1_000_000));
+    until("another connection", async || {
+        let _ = cache.set(&1, &large).await;
+        if proxy.stats().accepted > accepted { Ok(()) } else { Err("the same one".to_owned()) }
+    })
+    .await;
+    proxy.cut();
+    proxy.pass();
+    until("a set that is confirmed", async || cache.set(&2, &large).await.map_err(|error| error.to_string()))
+        .await;
 }

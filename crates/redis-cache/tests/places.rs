@@ -78,6 +78,8 @@ async fn a_cluster_and_a_node_of_it_that_dies() {
     let owner = cluster.owner("test:number:1").unwrap();
     owner.kill().unwrap();
     let start = Instant::now();
+    // How long the servers take for that, on a busy machine, is no matter of the cache.
+    cluster.owner("test:number:1").unwrap();
     until("a replica to take over", async || {
         let asked = Instant::now();
         let answer = cache.set(&1, &2).await;

@@ -90,6 +90,22 @@ async fn it_is_not_trusted() {
     assert_eq!(cache.set(&1, &1).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
+/// Not a test by itself: what is told where there is nothing that the system trusts.
+#[tokio::test]
+async fn there_is_nothing_to_trust() {
+    let Ok(url) = env::var("P21_URL") else { return };
+    let error = RedisCache::builder(&url).build().unwrap_err().to_string();
+    assert!(error.contains(": needs the system's certificates, which cannot be read: "), "{error}");
+}
+
+#[test]
+fn no_certificates_are_told() {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["there_is_nothing_to_trust", "--exact"]).env("P21_URL", "rediss://127.0.0.1:1");
+    let missing = env::temp_dir().join("p21-no-such-file");
+    succeeds(&command.env("SSL_CERT_FILE", missing).env_remove("SSL_CERT_DIR").output().unwrap());
+}
+
 #[test]
 fn a_trusted_server_is_spoken_to_by_name_and_address() {
     let (certificate, key) = certificate(&["127.0.0.1", "localhost"]);

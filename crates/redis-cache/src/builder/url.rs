@@ -42,8 +42,16 @@ pub(super) fn parse(url: &str) -> Result<Config, ConfigError> {
             known => format!("takes {} as parameters, not `{unknown}`", known.join(" and ")),
         });
     }
-    let Ok(mut config) = Config::from_url(url) else {
-        return refuse(format!("must be like {}", example(scheme)));
+    let mut config = match Config::from_url(url) {
+        Ok(config) => config,
+        #[cfg(feature = "tls")]
+        Err(error) if *error.kind() == fred::error::ErrorKind::Tls => {
+            return refuse(format!(
+                "needs the system's certificates, which cannot be read: {}",
+                error.details()
+            ));
+        }
+        Err(_) => return refuse(format!("must be like {}", example(scheme))),
     };
     if *scheme == "redis+unix" {
         if let Some((_, database)) = given.find(|(name, _)| *name == "db") {

@@ -86,7 +86,7 @@ impl SchemaWriter {
 
 /// The hash of a type's description, computed once in each thread.
 #[cfg_attr(
-    not(any(feature = "bincode", feature = "postcard", test)),
+    not(any(feature = "bincode", feature = "postcard")),
     allow(dead_code, reason = "for binary codecs")
 )]
 pub(crate) fn hash<T: Schema>() -> u64 {

@@ -33,6 +33,9 @@ struct Shared<T> {
 /// Between two signs of life that are asked for.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// After so many in a row that a connection does not answer, another one is made: whatever is between us and the server
+/// may go on taking what is sent for ever.
+const MOST_UNANSWERED: u32 = 3;
 
 impl<T: Transport> Breaker<T> {
     pub(crate) fn new(transport: T, after: u32) -> Self {
@@ -87,17 +90,24 @@ impl<T: Transport> Shared<T> {
     }
 
     async fn probe(shared: Weak<Self>) {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut unanswered) = (FIRST_PAUSE, 0);
         loop {
             sleep(pause.mul_f64(0.5 + 0.5 * Rng::new().f64())).await;
             let Some(shared) = shared.upgrade() else { return };
             // A connection that is down will say so at once.
-            if shared.transport.is_connected()
-                && shared.transport.call(Command::new("PING", [])).await.is_ok()
-            {
-                shared.failures.store(0, Ordering::Release);
-                shared.open.store(false, Ordering::Release);
-                return;
+            if shared.transport.is_connected() {
+                match shared.transport.call(Command::new("PING", [])).await {
+                    Ok(_) => {
+                        shared.failures.store(0, Ordering::Release);
+                        shared.open.store(false, Ordering::Release);
+                        return;
+                    }
+                    Err(error) => unanswered += u32::from(error.kind() == ErrorKind::Timeout),
+                }
+                if unanswered == MOST_UNANSWERED {
+                    unanswered = 0;
+                    shared.transport.renew();
+                }
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -147,6 +157,10 @@ impl<T: Transport> Transport for Breaker<T> {
 
     fn is_connected(&self) -> bool {
         !self.shared.open.load(Ordering::Acquire) && self.shared.transport.is_connected()
+    }
+
+    fn renew(&self) {
+        self.shared.transport.renew();
     }
 
     async fn close(&self) {

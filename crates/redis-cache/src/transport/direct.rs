@@ -115,6 +115,13 @@ impl Transport for Direct {
         }
     }
 
+    fn renew(&self) {
+        match self.lanes.iter().any(Lane::was_open) {
+            true => self.lanes.iter().for_each(Lane::renew),
+            false => self.fred.renew(),
+        }
+    }
+
     async fn close(&self) {
         for lane in &self.lanes {
             lane.drain().await;

@@ -85,6 +85,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
 
     fn is_connected(&self) -> bool;
 
+    /// Begins to make all connections anew: they are there, and nothing comes back over them.
+    fn renew(&self);
+
     /// Ends the connections, after what is under way.
     fn close(&self) -> impl Future<Output = ()> + Send;
 }
@@ -122,13 +125,17 @@ impl<T: Transport> Transport for Arc<T> {
         (**self).is_connected()
     }
 
+    fn renew(&self) {
+        (**self).renew();
+    }
+
     fn close(&self) -> impl Future<Output = ()> + Send {
         (**self).close()
     }
 }
 
-/// Whether what was read may be asked for once more.
+/// Whether what was read may be asked for once more. A key that is moving has been.
 #[cfg(feature = "fred")]
 fn may_try_again(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable)
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable) && !error.is_moving()
 }

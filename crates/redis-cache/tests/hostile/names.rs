@@ -1,6 +1,6 @@
 //! Whatever namespaces, names, keys, tags and prefixes are made of, and keys that look alike.
 
-use crate::support::{DEADLINE, connect};
+use crate::support::{DEADLINE, connect, in_memory};
 use perfect21_redis_cache::{Cache, ErrorKind, ErrorPolicy, ForUser, InSlot, Key, RedisCache};
 use perfect21_test_support::redis::{Redis, Reply};
 use std::{collections::HashSet, time::Duration};
@@ -176,6 +176,50 @@ async fn a_prefix_is_meant_as_it_stands() {
             gone += u64::from(fits);
         }
         assert_eq!((swept.found, swept.removed), (gone, gone), "{prefix:?}");
+    }
+}
+
+/// A glob is the server's own; memory takes it for the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_glob_is_what_redis_takes_it_for() {
+    let server = Redis::start().unwrap();
+    let [redis, memory] = [connect(&server).await, in_memory()];
+    let texts: Vec<_> = hostile().into_iter().filter(|text| text.len() < 60).collect();
+    let entries: Vec<_> = texts.iter().map(|text| (text.clone(), 1)).collect();
+    let caches = [&redis, &memory].map(|redis| strict::<String>(redis, "text"));
+    let more = [
+        "[",
+        "[]",
+        "[a",
+        "[a-",
+        "[z-a]",
+        "[^]",
+        "[!a]",
+        "[%]*",
+        "?????",
+        "*a*a*a*a*b",
+        "\\",
+        "\\\\",
+        "**",
+        "a[",
+        "%[2][A]",
+        "'*",
+        "'?",
+    ];
+    for text in texts.iter().map(String::as_str).chain(more) {
+        // The keys of texts begin with a quote.
+        for pattern in [format!("test:text:'{text}"), format!("test:text:'{text}*")] {
+            for cache in &caches {
+                assert!(cache.set_many(&entries).await.iter().all(Result::is_ok));
+            }
+            let Reply::List(fit) = server.command(&["KEYS", &pattern]).unwrap() else {
+                panic!("KEYS answers a list")
+            };
+            for redis in [&redis, &memory] {
+                let swept = redis.sweep_glob(&*pattern).pause(Duration::ZERO).run().await.unwrap();
+                assert_eq!((swept.found, swept.removed), (fit.len() as u64, fit.len() as u64), "{pattern:?}");
+            }
+        }
     }
 }
 

@@ -69,7 +69,7 @@ impl Redis {
     /// # Errors
     ///
     /// [`Error::Missing`] without `redis-server`; [`Error::Failed`] with the end of its log when it gives up;
-    /// [`Error::Deadline`] after [`wait::DEADLINE`](crate::wait::DEADLINE); [`Error::Io`] when the system refuses
+    /// [`Error::Deadline`] after [`wait::DEADLINE`]; [`Error::Io`] when the system refuses
     /// something.
     pub fn start() -> Result<Self, Error> {
         Self::start_with(&[])

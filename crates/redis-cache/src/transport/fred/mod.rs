@@ -25,7 +25,13 @@ use fred::{
     },
 };
 use perfect21_core::ConfigError;
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 use tokio::{runtime::Handle, time::timeout};
 
 pub(crate) struct Fred {
@@ -38,6 +44,8 @@ struct Lane {
     client: Client,
     commands: WithOptions<Client>,
     reads: WithOptions<Client>,
+    /// Whether it was told to connect anew, and has not yet.
+    renewing: Arc<AtomicBool>,
     _driver: Driver,
 }
 
@@ -113,7 +121,7 @@ impl Fred {
 
     /// In a cluster once more, where the first who was asked has the key no more: fred has looked by then who has it now.
     async fn send(&self, client: &WithOptions<Client>, command: Command) -> Result<Reply, FredError> {
-        if !self.settings.config.server.is_clustered() {
+        if !self.is_clustered() {
             return self.send_once(client, command).await;
         }
         let start = Instant::now();
@@ -149,6 +157,7 @@ impl Lane {
         Self {
             commands: client.with_options(&options(settings.command_timeout)),
             reads: client.with_options(&options(settings.read_timeout())),
+            renewing: Arc::default(),
             _driver: Driver::start(client.clone(), connection),
             client,
         }
@@ -181,7 +190,7 @@ impl Transport for Fred {
 
     async fn call_on(&self, node: &Node, command: Command) -> Result<Reply, Error> {
         let lane = &self.lanes[0];
-        if !self.settings.config.server.is_clustered() {
+        if !self.is_clustered() {
             return self.write(&lane.commands, command).await;
         }
         let options = Options {
@@ -192,7 +201,7 @@ impl Transport for Fred {
     }
 
     fn slot(&self, key: &str) -> u16 {
-        if self.settings.config.server.is_clustered() { ClusterRouting::hash_key(key.as_bytes()) } else { 0 }
+        if self.is_clustered() { ClusterRouting::hash_key(key.as_bytes()) } else { 0 }
     }
 
     fn nodes(&self) -> Vec<Node> {
@@ -218,6 +227,13 @@ impl Transport for Fred {
         self.lanes.iter().all(|lane| lane.client.is_connected())
     }
 
+    fn renew(&self) {
+        // The servers of a cluster are all connected anew or none, and one that hangs would keep the others away.
+        if !self.is_clustered() {
+            self.lanes.iter().for_each(Lane::renew);
+        }
+    }
+
     async fn close(&self) {
         for lane in &self.lanes {
             lane.commands_end().await;
@@ -226,6 +242,10 @@ impl Transport for Fred {
 }
 
 impl Topology for Fred {
+    fn is_clustered(&self) -> bool {
+        self.settings.config.server.is_clustered()
+    }
+
     fn ranges(&self) -> Vec<(u16, Node)> {
         let client = &self.lanes[0].client;
         let node = |server: &Server| Node { host: (&*server.host).into(), port: server.port };
@@ -254,6 +274,17 @@ impl Topology for Fred {
 }
 
 impl Lane {
+    fn renew(&self) {
+        if !self.renewing.swap(true, Ordering::AcqRel) {
+            let (client, renewing) = (self.client.clone(), Arc::clone(&self.renewing));
+            tokio::spawn(async move {
+                // It ends with the client; what came of it is seen by who asks for a sign of life.
+                let _ = client.force_reconnection().await;
+                renewing.store(false, Ordering::Release);
+            });
+        }
+    }
+
     async fn commands_end(&self) {
         // It says that there is no connection where there is none to end.
         let _ = self.client.quit().await;

@@ -60,10 +60,15 @@ impl Settings {
                         .with_time(Duration::from_secs(1))
                         .with_interval(Duration::from_secs(3)),
                 );
-                connection.unresponsive = UnresponsiveConfig {
-                    max_timeout: Some(Duration::from_secs(1).max(2 * self.command_timeout)),
-                    interval: Duration::from_millis(200),
-                };
+                let silence = Duration::from_secs(1).max(2 * self.command_timeout);
+                // A write that the socket does not take holds fred up as a whole, and what is sent to a machine that is gone
+                // is repeated for a quarter of an hour else.
+                #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+                {
+                    connection.tcp.user_timeout = Some(silence);
+                }
+                connection.unresponsive =
+                    UnresponsiveConfig { max_timeout: Some(silence), interval: Duration::from_millis(200) };
             })
             .build()
     }

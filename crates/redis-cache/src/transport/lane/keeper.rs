@@ -81,7 +81,7 @@ async fn watch(shared: &Shared, routes: &Routes) {
         let mut epochs = Vec::new();
         loop {
             sleep(shared.settings.ping).await;
-            let asked = routes.connections.iter().map(|(_, connection)| ask(shared, connection, routes));
+            let asked = routes.connections.iter().map(|(_, connection)| ask(shared, connection));
             let now: Vec<_> = join_all(asked).await;
             if now.iter().any(Option::is_none) || (!epochs.is_empty() && epochs != now) {
                 return;
@@ -112,8 +112,8 @@ async fn watch(shared: &Shared, routes: &Routes) {
 }
 
 /// A sign of life, and in a cluster the number that changes when slots go to other servers; `None` if there is no sign.
-async fn ask(shared: &Shared, connection: &Connection, routes: &Routes) -> Option<u64> {
-    let clustered = routes.ranges.len() > 1;
+async fn ask(shared: &Shared, connection: &Connection) -> Option<u64> {
+    let clustered = shared.topology.is_clustered();
     let command = match clustered {
         true => Command::new("CLUSTER", ["INFO".into()]),
         false => Command::new("PING", []),

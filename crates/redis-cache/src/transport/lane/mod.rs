@@ -31,6 +31,9 @@ use tokio::{
 
 /// Where the keys are, told by whoever knows.
 pub(crate) trait Topology: Send + Sync + 'static {
+    /// Whether there are slots, be it that one server has all of them.
+    fn is_clustered(&self) -> bool;
+
     /// The first slot of each range and who has it, in order; a single range where one server has all.
     fn ranges(&self) -> Vec<(u16, Node)>;
 
@@ -241,10 +244,7 @@ impl Transport for Lane {
     }
 
     fn slot(&self, key: &str) -> u16 {
-        match self.shared.routes() {
-            Some(routes) if routes.ranges.len() > 1 => ClusterRouting::hash_key(key.as_bytes()),
-            _ => 0,
-        }
+        if self.shared.topology.is_clustered() { ClusterRouting::hash_key(key.as_bytes()) } else { 0 }
     }
 
     fn nodes(&self) -> Vec<Node> {
@@ -254,6 +254,10 @@ impl Transport for Lane {
 
     fn is_connected(&self) -> bool {
         self.shared.routes.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn renew(&self) {
+        self.shared.misled.notify_one();
     }
 
     async fn close(&self) {
