@@ -216,11 +216,16 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
 
     /// As [`find`](Self::find), for many keys: one command for those of a slot, and one more for the tags of all.
     pub(crate) async fn find_many(&self, keys: &[FullKey]) -> Vec<Result<Option<Hit<V>>, Error>> {
-        let all: Vec<_> = keys.iter().chain(&self.scope).cloned().collect();
-        let mut found = timed(&self.counters.latencies.many, self.core.backend.get_many(&all)).await;
-        let scope: Result<Vec<u64>, Error> =
-            found.drain(keys.len()..).map(|found| Ok(version::number(&found?))).collect();
-        let scope = scope.map(|scope| scope_of(&scope));
+        let (found, scope) = if self.core.near.as_ref().is_some_and(NearTier::is_open) {
+            let scope = self.counted(version::read(&self.core, &self.scope).await);
+            (timed(&self.counters.latencies.many, self.core.backend.get_many(keys)).await, scope)
+        } else {
+            let all: Vec<_> = keys.iter().chain(&self.scope).cloned().collect();
+            let mut found = timed(&self.counters.latencies.many, self.core.backend.get_many(&all)).await;
+            let scope = found.drain(keys.len()..).map(|found| Ok(version::number(&found?))).collect();
+            (found, scope)
+        };
+        let scope = scope.map(|scope: Vec<u64>| scope_of(&scope));
         let entries: Vec<_> = found.into_iter().map(|found| Ok(self.decoded(self.counted(found)?))).collect();
         let tags = self.versions_of(&entries).await;
         let judge = |entry: Result<Option<Entry<V>>, Error>| {

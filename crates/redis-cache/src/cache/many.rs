@@ -1,5 +1,5 @@
 use super::{Cache, Terms};
-use crate::{Error, ErrorPolicy, Key, backend::Put};
+use crate::{Error, Key, backend::Put};
 
 impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// The values under these keys, in their order: one command for all keys of a slot, at most 500 and 1 MiB of keys each.
@@ -14,13 +14,10 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
         let full_keys: Vec<_> = keys.iter().map(|key| shared.full_key(key)).collect();
         let good: Vec<_> = full_keys.iter().filter_map(|key| key.clone().ok()).collect();
         let mut found = shared.find_many(&good).await.into_iter();
+        let now_ms = shared.now_ms();
         let answer = |key: Result<_, Error>| {
-            let key = match key {
-                Ok(key) => key,
-                Err(error) if shared.settings.on_error == ErrorPolicy::Strict => return Err(error),
-                Err(_) => return Ok(None),
-            };
-            Ok(shared.judge(&key, found.next().unwrap_or(Ok(None)))?.found())
+            let key = key?;
+            Ok(shared.judge(&key, found.next().unwrap_or(Ok(None)), now_ms)?.found())
         };
         full_keys.into_iter().map(answer).collect()
     }

@@ -31,7 +31,8 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// The value under `key`, if there is a fresh one.
     ///
     /// # Errors
-    /// Under [`ErrorPolicy::Strict`], what kept the server from answering; else that is a miss. Bytes that are no value
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for a key over 1 KiB; under [`ErrorPolicy::Strict`], what kept the server from
+    /// answering, which is a miss else. Bytes that are no value
     /// of this cache are always a miss, counted in [`Stats::rejected`](crate::Stats::rejected).
     ///
     /// # Cancel safety
@@ -56,7 +57,7 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
         }
         let key = shared.full_key(key)?;
         let found = shared.find(&key).await;
-        shared.judge(&key, found)
+        shared.judge(&key, found, shared.now_ms())
     }
 
     /// Whether there is an entry under `key`, be it that there is nothing; it is not read, so it may be one that no longer
@@ -100,12 +101,13 @@ impl<V: Clone + Send + Sync + 'static> Shared<V> {
         &self,
         key: &FullKey,
         found: Result<Option<Hit<V>>, Error>,
+        now_ms: u64,
     ) -> Result<Lookup<V>, Error> {
         let hit = match found {
             Err(error) if self.settings.on_error == ErrorPolicy::Strict => return Err(error),
             Err(_) => self.last_held(key).inspect(|_| self.counters.stale.increment()),
             Ok(None) => None,
-            Ok(Some(hit)) => Some(hit).filter(|hit| hit.fresh_for_ms(self.now_ms()) > 0),
+            Ok(Some(hit)) => Some(hit).filter(|hit| hit.fresh_for_ms(now_ms) > 0),
         };
         let near = hit.as_ref().is_some_and(|hit| hit.near);
         Ok(match hit.map(|hit| hit.value) {

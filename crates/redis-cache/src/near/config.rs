@@ -4,7 +4,8 @@ use std::time::Duration;
 /// How much of a [`RedisCache`](crate::RedisCache)'s entries its process holds itself, decoded, so that they are answered
 /// without the server; all caches share it.
 ///
-/// ```no_run
+#[cfg_attr(feature = "fred", doc = "```no_run")]
+#[cfg_attr(not(feature = "fred"), doc = "```ignore")]
 /// use perfect21_redis_cache::{Near, RedisCache};
 ///
 /// # async fn connect() -> Result<(), perfect21_redis_cache::Error> {

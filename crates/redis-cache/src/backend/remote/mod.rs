@@ -12,13 +12,12 @@ use crate::{
     key::lease_of,
     transport::{Command, Node, Reply, Transport},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::join_all;
 use group::{Group, groups};
 use perfect21_core::Visitor;
 use sender::Sender;
 use std::{
-    mem,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -79,6 +78,14 @@ fn bytes(text: &str) -> Bytes {
     Bytes::copy_from_slice(text.as_bytes())
 }
 
+/// Keys in a single piece of memory.
+fn together(keys: &[&FullKey]) -> Vec<Bytes> {
+    let mut all = BytesMut::with_capacity(keys.iter().map(|key| key.len()).sum());
+    keys.iter().for_each(|key| all.extend_from_slice(key.as_bytes()));
+    let mut all = all.freeze();
+    keys.iter().map(|key| all.split_to(key.len())).collect()
+}
+
 fn key_and_lease(key: &str) -> [Bytes; 2] {
     [bytes(key), lease_of(key).into()]
 }
@@ -109,14 +116,13 @@ impl<T: Transport> Backend for Remote<T> {
 
     fn get_many<'a>(&'a self, keys: &'a [FullKey]) -> Answer<'a, Vec<Result<Found, Error>>> {
         Box::pin(async move {
-            let read = |mut group: Group<Bytes>| async move {
-                let keys = mem::take(&mut group.items);
-                let replies = self.sender.read(Command::new("MGET", keys)).await;
+            let read = |group: Group<&'a FullKey>| async move {
+                let replies = self.sender.read(Command::new("MGET", together(&group.items))).await;
                 let replies = replies.and_then(Reply::many);
                 group.answer(replies.map(|replies| replies.into_iter().map(found).collect()))
             };
-            let slot = |key: &FullKey| (self.sender.slot(key), bytes(key));
-            let groups = groups(keys.iter().map(slot), Bytes::len);
+            let slot = |key: &'a FullKey| (self.sender.slot(key), key);
+            let groups = groups(keys.iter().map(slot), |key| key.len());
             group::spread(keys.len(), join_all(groups.into_iter().map(read)).await)
         })
     }
