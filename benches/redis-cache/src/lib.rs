@@ -16,7 +16,7 @@ pub use remote::{
     set, set_many, set_tagged, texts,
 };
 pub use server::{closed_loop, in_turn, loop_of, runtime, server};
-pub use value::{Product, VALUE_BYTES, text};
+pub use value::{Product, VALUE_BYTES, entries, entry, hundred, text};
 
 /// So many entries there are of each kind.
 pub const KEYS: u64 = 10_000;

@@ -1,6 +1,8 @@
 //! What goes to the server.
 
-use crate::{KEYS, MANY, Product, TTL, in_turn, key, loop_of, runtime, server, text};
+use crate::{
+    KEYS, MANY, Product, TTL, entries, entry, hundred, in_turn, key, loop_of, runtime, server, text,
+};
 use perfect21_bench_support::Op;
 use perfect21_redis_cache::{Bincode, Builder, Cache, Health, Near, RedisCache};
 use std::{sync::LazyLock, time::Duration};
@@ -159,19 +161,22 @@ pub fn set_tagged(tasks: u64) -> Op {
 }
 
 fn sets(cache: &'static Texts, tasks: u64) -> Op {
-    loop_of(tasks, move |n| async move { cache.set(&key(n), &text(n)).await.expect("a set") })
+    let _ = entries();
+    loop_of(tasks, move |n| async move {
+        let (key, text) = entry(n);
+        cache.set(key, text).await.expect("a set");
+    })
 }
 
 /// [`MANY`] entries at once.
 #[must_use]
 pub fn set_many() -> Op {
     static SETS: LazyLock<Texts> = LazyLock::new(|| texts(&connect(|builder| builder), "many"));
-    let cache = &*SETS;
+    let (cache, _) = (&*SETS, entries());
     Op::with_state(move || {
         move |times| {
             in_turn(times, async |n| {
-                let entries: Vec<_> = (0..MANY).map(|nth| (key(n * MANY + nth), text(nth))).collect();
-                for done in cache.set_many(&entries).await {
+                for done in cache.set_many(hundred(n)).await {
                     done.expect("a set");
                 }
             });

@@ -1,6 +1,6 @@
 //! How many connections are best.
 
-use perfect21_bench_redis_cache::{closed_loop, connect, key, text, texts};
+use perfect21_bench_redis_cache::{closed_loop, connect, entry, key, texts};
 use perfect21_redis_cache::Cache;
 use std::time::Instant;
 
@@ -43,7 +43,8 @@ fn rate(cache: &Cache<u64, String>, tasks: u64, writes: bool) -> f64 {
         let cache = cache.clone();
         async move {
             if writes {
-                cache.set(&key(n), &text(n)).await.expect("a set");
+                let (key, text) = entry(n);
+                cache.set(key, text).await.expect("a set");
             } else {
                 cache.get(&key(n)).await.expect("an answer").expect("a value");
             }

@@ -6,7 +6,9 @@ use fred::{
     interfaces::{ClientLike, KeysInterface},
     types::{Builder, Expiration, config::Config},
 };
-use perfect21_bench_redis_cache::{KEYS, MANY, VALUE_BYTES, in_turn, loop_of, runtime, server, text};
+use perfect21_bench_redis_cache::{
+    KEYS, MANY, VALUE_BYTES, entry, hundred, in_turn, loop_of, runtime, server,
+};
 use perfect21_bench_support::Op;
 use std::sync::LazyLock;
 
@@ -29,7 +31,7 @@ fn client() -> &'static Client {
 }
 
 async fn set_one(client: &Client, n: u64) {
-    client.set::<(), _, _>(name(n), text(n), TTL, None, false).await.expect("a set");
+    client.set::<(), _, _>(name(n), &*entry(n).1, TTL, None, false).await.expect("a set");
 }
 
 fn check<'a>(found: impl IntoIterator<Item = &'a Option<String>>) {
@@ -86,8 +88,8 @@ pub(crate) fn sets() -> Op {
         move |times| {
             in_turn(times, async |n| {
                 let pipeline = client.pipeline();
-                for nth in 0..MANY {
-                    let set = pipeline.set::<(), _, _>(name(n * MANY + nth), text(nth), TTL, None, false);
+                for (nth, (_, text)) in (n * MANY..).zip(hundred(n)) {
+                    let set = pipeline.set::<(), _, _>(name(nth), &**text, TTL, None, false);
                     set.await.expect("a place");
                 }
                 let done: Vec<String> = pipeline.all().await.expect("an answer");

@@ -1,7 +1,9 @@
 //! redis-rs, with one multiplexed connection: texts as they are.
 
 use crate::name;
-use perfect21_bench_redis_cache::{KEYS, MANY, TTL, VALUE_BYTES, in_turn, loop_of, runtime, server, text};
+use perfect21_bench_redis_cache::{
+    KEYS, MANY, TTL, VALUE_BYTES, entry, hundred, in_turn, loop_of, runtime, server,
+};
 use perfect21_bench_support::Op;
 use redis::{AsyncCommands, Client, aio::MultiplexedConnection};
 use std::{sync::LazyLock, time::Duration};
@@ -28,7 +30,7 @@ fn millis() -> u64 {
 }
 
 async fn set_one(connection: &MultiplexedConnection, n: u64) {
-    connection.clone().pset_ex::<_, _, ()>(name(n), text(n), millis()).await.expect("a set");
+    connection.clone().pset_ex::<_, _, ()>(name(n), &entry(n).1, millis()).await.expect("a set");
 }
 
 fn check<'a>(found: impl IntoIterator<Item = &'a Option<String>>) {
@@ -86,8 +88,8 @@ pub(crate) fn sets() -> Op {
         move |times| {
             in_turn(times, async |n| {
                 let mut pipe = redis::pipe();
-                for nth in 0..MANY {
-                    pipe.pset_ex(name(n * MANY + nth), text(nth), millis());
+                for (nth, (_, text)) in (n * MANY..).zip(hundred(n)) {
+                    pipe.pset_ex(name(nth), text, millis());
                 }
                 let done: Vec<String> = pipe.query_async(&mut connection.clone()).await.expect("an answer");
                 assert_eq!(done.len() as u64, MANY);
