@@ -228,6 +228,9 @@ impl<'a, V> Written<'a, V> {
     }
 
     fn forget(&self) {
+        if self.shared.flight.is_empty() {
+            return;
+        }
         for key in self.wrote.keys() {
             self.shared.flight.forget(&**key);
         }

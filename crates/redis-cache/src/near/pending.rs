@@ -4,7 +4,10 @@ use crate::backend::FullKey;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tokio::sync::Notify;
 
@@ -13,6 +16,9 @@ const SHARDS: usize = 32;
 /// One entry for each key that is being read now, so its readers bound it.
 pub(super) struct Pending {
     shards: [Mutex<Shard>; SHARDS],
+    /// Most of the time nobody reads, and a change is nobody's concern. Raised before a read is sent, it is seen by whoever is
+    /// told of a change that comes before the read's answer.
+    reads: AtomicUsize,
     hasher: RandomState,
 }
 
@@ -33,7 +39,11 @@ struct Reads {
 
 impl Pending {
     pub(super) fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new() }
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            reads: AtomicUsize::new(0),
+            hasher: RandomState::new(),
+        }
     }
 
     fn shard(&self, key: &str) -> MutexGuard<'_, Shard> {
@@ -43,6 +53,7 @@ impl Pending {
 
     /// Notes that a read begins; gives its number.
     pub(super) fn begin(&self, key: &FullKey) -> u64 {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         let mut shard = self.shard(key);
         shard.count += 1;
         let number = shard.count;
@@ -52,6 +63,9 @@ impl Pending {
 
     /// Notes that a key was changed.
     pub(super) fn changed(&self, key: &str) {
+        if self.reads.load(Ordering::SeqCst) == 0 {
+            return;
+        }
         let mut shard = self.shard(key);
         shard.count += 1;
         let number = shard.count;
@@ -94,6 +108,8 @@ impl Pending {
                 shard.keys.remove(key);
             }
         }
+        drop(shard);
+        self.reads.fetch_sub(1, Ordering::SeqCst);
     }
 
     #[cfg(test)]

@@ -96,6 +96,9 @@ impl Queue {
     }
 }
 
+/// For so much there is room at each read.
+const READ_BYTES: usize = 32 << 10;
+
 /// What is sent together.
 #[derive(Clone, Copy)]
 pub(super) enum Calls<'a> {
@@ -235,7 +238,7 @@ impl Shared {
     }
 
     async fn read(&self, mut stream: ReadHalf<Box<dyn Stream>>, listener: &dyn Listener) -> io::Result<()> {
-        let mut bytes = BytesMut::with_capacity(8 << 10);
+        let mut bytes = BytesMut::new();
         loop {
             while let Some(heard) = wire::decode(&mut bytes)? {
                 match heard {
@@ -253,6 +256,8 @@ impl Shared {
                     Heard::Other => {}
                 }
             }
+            // Room for a large answer as a whole: what is read by halves is parsed by halves, the first one twice.
+            bytes.reserve(READ_BYTES);
             if stream.read_buf(&mut bytes).await? == 0 {
                 return Ok(());
             }
