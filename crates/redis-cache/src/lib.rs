@@ -100,6 +100,7 @@ mod schema;
 mod server;
 mod stats;
 mod sweep;
+mod sync;
 mod tier;
 #[cfg_attr(
     not(feature = "fred"),

@@ -1,17 +1,18 @@
 //! Reads under way, and whether a change of their key was told since they began.
 
-use crate::backend::FullKey;
+use crate::{
+    backend::FullKey,
+    sync::{AtomicUsize, Mutex, MutexGuard, Ordering},
+};
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError},
 };
 use tokio::sync::Notify;
 
-const SHARDS: usize = 32;
+/// In the models there is one, as there is one key.
+const SHARDS: usize = if cfg!(all(test, perfect21_loom)) { 1 } else { 32 };
 
 /// One entry for each key that is being read now, so its readers bound it.
 pub(super) struct Pending {
@@ -40,7 +41,7 @@ struct Reads {
 impl Pending {
     pub(super) fn new() -> Self {
         Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
+            shards: std::array::from_fn(|_| Mutex::new(Shard::default())),
             reads: AtomicUsize::new(0),
             hasher: RandomState::new(),
         }
@@ -112,13 +113,13 @@ impl Pending {
         self.reads.fetch_sub(1, Ordering::SeqCst);
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(perfect21_loom)))]
     fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap().keys.len()).sum()
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(perfect21_loom)))]
 mod tests {
     use super::*;
 
@@ -174,5 +175,88 @@ mod tests {
         assert!(!kept(&pending, "k", second));
         pending.changed("k");
         assert_eq!(pending.len(), 0, "a change of what nobody reads leaves nothing");
+    }
+}
+
+/// Every interleaving of a read with a change of its key, or with two, with up to three switches between the threads.
+///
+/// `RUSTFLAGS="--cfg perfect21_loom" cargo test -p perfect21-redis-cache --no-default-features --lib --target-dir target/loom`
+#[cfg(all(test, perfect21_loom))]
+mod models {
+    use super::*;
+    use crate::sync::AtomicU64;
+    use loom::{sync::Arc, thread};
+
+    /// A server's value of one key, and what is held of it; 0 is nothing. It does one thing after the other, and who hears of
+    /// a change hears it after all that was answered before it.
+    struct Place {
+        server: Mutex<u64>,
+        held: AtomicU64,
+        pending: Pending,
+        key: FullKey,
+    }
+
+    impl Place {
+        fn new() -> Arc<Self> {
+            let (server, held) = (Mutex::new(1), AtomicU64::new(0));
+            Arc::new(Self { server, held, pending: Pending::new(), key: "k".into() })
+        }
+
+        /// As a ticket does it.
+        fn read(&self) {
+            let number = self.pending.begin(&self.key);
+            let read = *self.server.lock().unwrap();
+            self.pending.keep(&self.key, number, || self.held.store(read, Ordering::SeqCst));
+            self.pending.end(&self.key);
+        }
+
+        /// As the server changes a key, and tells of it.
+        fn change(&self, to: u64) {
+            *self.server.lock().unwrap() = to;
+            self.pending.changed(&self.key);
+            self.held.store(0, Ordering::SeqCst);
+        }
+
+        fn settle(&self) {
+            let (held, server) = (self.held.load(Ordering::SeqCst), *self.server.lock().unwrap());
+            assert!(held == 0 || held == server, "{held} is held of {server}");
+            assert_eq!(self.pending.reads.load(Ordering::SeqCst), 0);
+        }
+    }
+
+    fn model(work: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(work);
+    }
+
+    #[test]
+    fn what_is_held_after_a_change_is_what_it_was_changed_to() {
+        model(|| {
+            let place = Place::new();
+            let reader = thread::spawn({
+                let place = Arc::clone(&place);
+                move || place.read()
+            });
+            place.change(2);
+            reader.join().unwrap();
+            place.settle();
+        });
+    }
+
+    #[test]
+    fn of_two_readers_neither_keeps_what_was_changed() {
+        model(|| {
+            let place = Place::new();
+            let readers = [(); 2].map(|()| {
+                let place = Arc::clone(&place);
+                thread::spawn(move || place.read())
+            });
+            place.change(2);
+            for reader in readers {
+                reader.join().unwrap();
+            }
+            place.settle();
+        });
     }
 }
