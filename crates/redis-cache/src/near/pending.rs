@@ -115,7 +115,7 @@ impl Pending {
 
     #[cfg(all(test, not(perfect21_loom)))]
     fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap().keys.len()).sum()
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).keys.len()).sum()
     }
 }
 
