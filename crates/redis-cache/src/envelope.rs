@@ -59,11 +59,14 @@ pub(crate) struct Head {
 
 pub(crate) type Tags = Box<[(Arc<str>, u64)]>;
 
+/// For so long a payload there is room from the start; most are no longer.
+const ROOM: usize = 256;
+
 /// An envelope without its payload, which is to be appended before [`seal`]; `None` if there are more than 255 tags, or
 /// a name is longer than 255 bytes.
 pub(crate) fn start(head: &Head, tags: &[(Arc<str>, u64)]) -> Option<Vec<u8>> {
     let long: usize = tags.iter().map(|(name, _)| 1 + name.len() + 8).sum();
-    let mut bytes = Vec::with_capacity(HEADER + long + 64);
+    let mut bytes = Vec::with_capacity(HEADER + long + ROOM);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&[VERSION, head.codec, flags(head), u8::try_from(tags.len()).ok()?]);
     bytes.extend_from_slice(&[0; CHECKSUM.end - CHECKSUM.start]);

@@ -59,8 +59,8 @@
 //! `fred` finds the servers and has all commands in a cluster. Where one server has all keys, their commands go over connections
 //! of our own, on which each takes a third of the time that it takes as a custom command of fred's; and what is held near is read
 //! over such in any case, since fred drops the message that all keys were flushed, ends its listener at the first burst of
-//! changes, and does not ask to be told again after a reconnect. They speak RESP3 (Redis 6); with an older server all goes by
-//! fred. Scripts must be allowed (`EVAL`). Tests run on Redis 7.0.
+//! changes, and does not ask to be told again after a reconnect. All of them speak RESP3 (Redis 6); where `MULTI` is not allowed, all
+//! that is not held near goes by fred. Scripts must be allowed (`EVAL`). Tests run on Redis 7.0.
 //!
 //! # Costs
 //! Three connections to each server, on which commands are pipelined: for keys, for what is heard of changes, and fred's; one less in

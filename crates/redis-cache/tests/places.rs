@@ -113,3 +113,9 @@ async fn the_main_server_behind_sentinels_and_its_successor() {
     .await;
     assert_eq!(cache.get(&1).await.unwrap(), Some(2));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_transactions_are_not_allowed_all_works() {
+    let server = Redis::start_with(&["user default on nopass ~* &* +@all -multi"]).unwrap();
+    all_works(&connect(&server.url()).await).await;
+}

@@ -146,7 +146,7 @@ impl Builder {
                 lane.tried().await;
             }
         };
-        // With a server that does not speak RESP3, or cannot be listened to, all works as without.
+        // Where transactions are not allowed, or the server cannot be listened to, all works as without.
         let _ = tokio::time::timeout(self.connect_timeout, tried).await;
         Ok(self.over(direct, store.zip(lane)))
     }

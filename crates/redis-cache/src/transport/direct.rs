@@ -1,7 +1,7 @@
 //! Commands of keys over connections of our own, where one server has all keys: each takes a third of what it takes fred.
 //!
 //! fred finds the server, and keeps a connection for what is asked of a server rather than of a key. It has all commands in a
-//! cluster, whose keys move, and with servers that do not speak RESP3.
+//! cluster, whose keys move, and where transactions are not allowed.
 
 use super::{
     Command, Node, Reply, Transport,

@@ -1,7 +1,7 @@
 //! RESP3: commands as they are written, and what is read as we need it.
 
 use crate::transport::{Command, Reply};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use redis_protocol::resp3::{
     decode::complete::decode_bytes_mut,
     types::{BytesFrame, Resp3Frame as _},
@@ -48,8 +48,15 @@ fn header(kind: u8, number: usize, out: &mut BytesMut) {
     out.put_slice(b"\r\n");
 }
 
+/// What is answered to each command of a transaction.
+const QUEUED: &[u8] = b"+QUEUED\r\n";
+
 /// The next thing that was said, if it is there whole.
 pub(super) fn decode(bytes: &mut BytesMut) -> io::Result<Option<Heard>> {
+    if bytes.starts_with(QUEUED) {
+        bytes.advance(QUEUED.len());
+        return Ok(Some(Heard::Reply(Reply::Nil)));
+    }
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{error:?}"));
     let Some((frame, _, _)) = decode_bytes_mut(bytes).map_err(invalid)? else { return Ok(None) };
     Ok(Some(match frame {
@@ -99,8 +106,9 @@ mod tests {
 
     #[test]
     fn what_is_said_unasked_is_told_apart() {
-        let said = b"$2\r\nab\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n>2\r\n$10\r\ninvalidate\r\n_\r\n_\r\n:7\r\n-ERR no\r\n>1\r\n$3\r\nfoo\r\n>3\r\n+subscribe\r\n+c\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$3\r\nkey\r\n+par";
+        let said = b"+QUEUED\r\n$2\r\nab\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n>2\r\n$10\r\ninvalidate\r\n_\r\n_\r\n:7\r\n-ERR no\r\n>1\r\n$3\r\nfoo\r\n>3\r\n+subscribe\r\n+c\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$3\r\nkey\r\n+par";
         let expected = [
+            "Nil",
             r#"Text(b"ab")"#,
             r#"changed [b"a", b"b"]"#,
             "flushed",
