@@ -64,22 +64,22 @@ impl Direct {
 impl Transport for Direct {
     async fn call(&self, command: Command) -> Result<Reply, Error> {
         match self.lane(&command) {
-            Some(lane) => lane.ask(&command, self.settings.command_timeout).await,
-            None => self.fred.call(command).await,
+            Some(lane) => lane.ask(&command, Instant::now() + self.settings.command_timeout).await,
+            None => Box::pin(self.fred.call(command)).await,
         }
     }
 
     async fn read(&self, command: Command) -> Result<Reply, Error> {
-        let Some(lane) = self.lane(&command) else { return self.fred.read(command).await };
-        let whole = self.settings.command_timeout;
+        let Some(lane) = self.lane(&command) else {
+            return Box::pin(self.fred.read(command)).await;
+        };
+        let (start, whole) = (Instant::now(), self.settings.command_timeout);
         if !self.settings.retry_reads {
-            return lane.ask(&command, whole).await;
+            return lane.ask(&command, start + whole).await;
         }
-        let start = Instant::now();
-        match lane.ask(&command, whole / 2).await {
+        match lane.ask(&command, start + whole / 2).await {
             Err(error) if may_try_again(&error) && lane.is_connected() => {
-                let left = whole.saturating_sub(start.elapsed());
-                if left.is_zero() { Err(error) } else { lane.ask(&command, left).await }
+                if start.elapsed() < whole { lane.ask(&command, start + whole).await } else { Err(error) }
             }
             answered => answered,
         }
@@ -91,13 +91,15 @@ impl Transport for Direct {
 
     async fn transact(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
         match commands.first().and_then(|first| self.lane(first)) {
-            Some(lane) => lane.transact(&commands, self.settings.command_timeout).await,
+            Some(lane) => {
+                lane.transact(&commands, Instant::now() + self.settings.command_timeout).await
+            },
             None => Ok(Vec::new()),
         }
     }
 
     async fn call_on(&self, node: &Node, command: Command) -> Result<Reply, Error> {
-        self.fred.call_on(node, command).await
+        Box::pin(self.fred.call_on(node, command)).await
     }
 
     fn slot(&self, key: &str) -> u16 {

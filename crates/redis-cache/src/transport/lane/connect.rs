@@ -9,12 +9,22 @@ use fred::types::config::{Config, ServerConfig};
 use std::{fmt, io, path::PathBuf};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
 };
 
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// Both ways of a stream, so that one can be written to while the other is read.
+pub(super) struct Stream {
+    pub(super) reading: Box<dyn AsyncRead + Send + Unpin>,
+    pub(super) writing: Box<dyn AsyncWrite + Send + Unpin>,
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl Stream {
+    fn new(
+        (reading, writing): (impl AsyncRead + Send + Unpin + 'static, impl AsyncWrite + Send + Unpin + 'static),
+    ) -> Self {
+        Self { reading: Box::new(reading), writing: Box::new(writing) }
+    }
+}
 
 /// What a server wants to know before it serves.
 #[derive(Clone)]
@@ -59,12 +69,12 @@ impl Login {
     }
 }
 
-pub(super) async fn connect(login: &Login, node: &Node) -> Result<Box<dyn Stream>, Error> {
+pub(super) async fn connect(login: &Login, node: &Node) -> Result<Stream, Error> {
     let failed = |error: io::Error| {
         Error::new(ErrorKind::Unavailable, format!("redis at {node} cannot be reached")).with_source(error)
     };
     if let Some(path) = &login.path {
-        return Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(failed)?));
+        return Ok(Stream::new(UnixStream::connect(path).await.map_err(failed)?.into_split()));
     }
     let stream = TcpStream::connect((&*node.host, node.port)).await.map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
@@ -72,9 +82,9 @@ pub(super) async fn connect(login: &Login, node: &Node) -> Result<Box<dyn Stream
     if let Some(fred::types::config::TlsConnector::Rustls(connector)) = &login.tls {
         let name = tokio_rustls::rustls::pki_types::ServerName::try_from(node.host.to_string())
             .map_err(|error| failed(io::Error::other(error)))?;
-        return Ok(Box::new(connector.connect(name, stream).await.map_err(failed)?));
+        return Ok(Stream::new(tokio::io::split(connector.connect(name, stream).await.map_err(failed)?)));
     }
-    Ok(Box::new(stream))
+    Ok(Stream::new(stream.into_split()))
 }
 
 impl fmt::Debug for Login {

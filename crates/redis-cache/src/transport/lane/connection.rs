@@ -3,7 +3,9 @@
 use super::{
     Listener, Settings,
     connect::Stream,
+    resp::Decoder,
     wire::{self, Heard},
+    writer::Writer,
 };
 use crate::{
     Error, ErrorKind,
@@ -18,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    io::{AsyncRead, AsyncReadExt},
     sync::{Notify, oneshot},
     task::{JoinHandle, yield_now},
     time::timeout_at,
@@ -35,6 +37,7 @@ struct Driver(JoinHandle<()>);
 
 struct Shared {
     queue: Mutex<Queue>,
+    writer: Writer,
     /// There is something to be written.
     filled: Notify,
     /// There is an alarm that is earlier than the one before.
@@ -49,6 +52,12 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     out: BytesMut,
+    /// Somebody writes what stood in `out` before, and has to look here when it is written.
+    writing: bool,
+    /// The stream has not taken all of it yet.
+    unwritten: bool,
+    /// Whether there were several calls when the task wrote last.
+    crowded: bool,
     /// Who waits for the next answers, in order.
     waiting: VecDeque<Waiting>,
     /// How many of them are no parts.
@@ -113,9 +122,11 @@ enum Answered {
 }
 
 impl Connection {
-    pub(super) fn start(stream: Box<dyn Stream>, listener: Arc<dyn Listener>, settings: &Settings) -> Self {
+    pub(super) fn start(stream: Stream, listener: Arc<dyn Listener>, settings: &Settings) -> Self {
+        let Stream { reading, writing } = stream;
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
+            writer: Writer::new(writing),
             filled: Notify::new(),
             alarmed: Notify::new(),
             ended: Notify::new(),
@@ -125,10 +136,9 @@ impl Connection {
         });
         let driven = Arc::clone(&shared);
         let driver = tokio::spawn(async move {
-            let (reading, writing) = split(stream);
             tokio::select! {
                 _ = driven.read(reading, &*listener) => {}
-                _ = driven.write(writing) => {}
+                _ = driven.write() => {}
                 () = driven.expire() => {}
             }
             driven.end();
@@ -137,9 +147,9 @@ impl Connection {
     }
 
     /// Sends a command. Where nobody waits for the answer any more, it is thrown away when it comes.
-    pub(super) async fn call(&self, calls: Calls<'_>, limit: Duration) -> Result<Reply, Error> {
+    pub(super) async fn call(&self, calls: Calls<'_>, deadline: Instant) -> Result<Reply, Error> {
         let (sender, receiver) = oneshot::channel();
-        self.shared.enqueue(calls, sender, Instant::now() + limit)?;
+        self.shared.enqueue(calls, sender, deadline)?;
         match receiver.await {
             Ok(Answered::Reply(reply)) => Ok(reply),
             Ok(Answered::Late) => Err(self.shared.late()),
@@ -195,9 +205,17 @@ impl Shared {
         if is_earlier {
             queue.alarm = Some(deadline);
         }
+        // Who is alone, and was the last time, writes: waking the task takes as long as the server does.
+        let alone = queue.calls == 1 && !queue.crowded && !queue.writing;
+        let out = alone.then(|| {
+            queue.writing = true;
+            mem::take(&mut queue.out)
+        });
         drop(queue);
-        if was_empty {
-            self.filled.notify_one();
+        match out {
+            Some(out) => self.write_now(out),
+            None if was_empty => self.filled.notify_one(),
+            None => {}
         }
         if is_earlier {
             self.alarmed.notify_one();
@@ -237,11 +255,11 @@ impl Shared {
         }
     }
 
-    async fn read(&self, mut stream: ReadHalf<Box<dyn Stream>>, listener: &dyn Listener) -> io::Result<()> {
-        let mut bytes = BytesMut::new();
+    async fn read(&self, mut stream: impl AsyncRead + Unpin, listener: &dyn Listener) -> io::Result<()> {
+        let (mut bytes, mut decoder) = (BytesMut::new(), Decoder::default());
         loop {
-            while let Some(heard) = wire::decode(&mut bytes)? {
-                match heard {
+            while let Some(said) = decoder.next(&mut bytes)? {
+                match said.into() {
                     Heard::Reply(reply) => {
                         let answered = self.queue().answer(reply);
                         let unasked =
@@ -256,7 +274,6 @@ impl Shared {
                     Heard::Other => {}
                 }
             }
-            // Room for a large answer as a whole: what is read by halves is parsed by halves, the first one twice.
             bytes.reserve(READ_BYTES);
             if stream.read_buf(&mut bytes).await? == 0 {
                 return Ok(());
@@ -264,20 +281,48 @@ impl Shared {
         }
     }
 
-    async fn write(&self, mut stream: WriteHalf<Box<dyn Stream>>) -> io::Result<()> {
+    /// As far as it goes at once; the rest is the task's.
+    fn write_now(&self, mut out: BytesMut) {
+        let all = self.writer.write_now(&mut out);
+        let mut queue = self.queue();
+        queue.writing = false;
+        // What came meanwhile comes behind.
+        out.extend_from_slice(&queue.out);
+        queue.out = out;
+        queue.unwritten = !all;
+        let is_done = all && queue.out.is_empty();
+        drop(queue);
+        if !is_done {
+            self.filled.notify_one();
+        }
+    }
+
+    async fn write(&self) -> io::Result<()> {
+        let mut out = BytesMut::new();
         loop {
-            let out = mem::take(&mut self.queue().out);
-            if out.is_empty() {
-                self.filled.notified().await;
-                // Where there are others, who is about to ask goes first: one packet for all of them.
-                if self.queue().calls > 1 {
-                    yield_now().await;
-                }
-            } else {
-                stream.write_all(&out).await?;
-                stream.flush().await?;
+            self.filled.notified().await;
+            // Where there are others, who is about to ask goes first: one packet for all of them.
+            if self.queue().calls > 1 {
+                yield_now().await;
+            }
+            while self.take(&mut out) {
+                self.writer.write(&mut out).await?;
+                self.queue().writing = false;
             }
         }
+    }
+
+    /// What is to be written, for the task; there is nothing as long as somebody else writes, who calls it afterwards.
+    fn take(&self, out: &mut BytesMut) -> bool {
+        let mut queue = self.queue();
+        let free = !queue.writing && (queue.unwritten || !queue.out.is_empty());
+        if free {
+            queue.writing = true;
+            queue.unwritten = false;
+            queue.crowded = queue.calls > 1;
+            mem::swap(out, &mut queue.out);
+        }
+        free
     }
 
     /// All who wait are told by their senders' end.
@@ -286,6 +331,7 @@ impl Shared {
         queue.ended = true;
         let waiting = mem::take(&mut queue.waiting);
         drop(queue);
+        self.writer.close();
         drop(waiting);
         self.ended.notify_waiters();
     }

@@ -12,7 +12,7 @@ use crate::{
 use futures_util::future::{join_all, select_all, try_join_all};
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::{sleep, timeout};
 
@@ -68,8 +68,9 @@ async fn open_one(shared: &Arc<Shared>, node: &Node) -> Result<Connection, Error
         // Whether it may do what is to be done in one step.
         Hears::Nothing => ("perfect21", vec![Command::new("MULTI", []), Command::new("EXEC", [])]),
     };
+    let deadline = Instant::now() + shared.settings.connect_timeout;
     for step in shared.login.steps(name).into_iter().chain(more) {
-        connection.call(Calls::One(&step), shared.settings.connect_timeout).await?.sound()?;
+        connection.call(Calls::One(&step), deadline).await?.sound()?;
     }
     Ok(connection)
 }
@@ -118,8 +119,8 @@ async fn ask(shared: &Shared, connection: &Connection) -> Option<u64> {
         true => Command::new("CLUSTER", ["INFO".into()]),
         false => Command::new("PING", []),
     };
-    let reply =
-        connection.call(Calls::One(&command), shared.settings.command_timeout).await.ok()?.sound().ok()?;
+    let deadline = shared.settings.deadline();
+    let reply = connection.call(Calls::One(&command), deadline).await.ok()?.sound().ok()?;
     if !clustered {
         return Some(0);
     }

@@ -1,13 +1,15 @@
 //! Connections of our own that hear what servers say unasked: which keys were changed that were read over them.
 //!
 //! fred drops the message that all keys were flushed, ends its listener at the first burst, and does not turn tracking on
-//! again after a reconnect. What a near cache is built on must do all three, so it reads and listens here, over RESP3 and
-//! by `redis-protocol`, and takes from fred where the servers are.
+//! again after a reconnect. What a near cache is built on must do all three, so it reads and listens here, over RESP3, and
+//! takes from fred where the servers are.
 
 mod connect;
 mod connection;
 mod keeper;
+mod resp;
 mod wire;
+mod writer;
 
 pub(crate) use connect::Login;
 
@@ -22,7 +24,7 @@ use std::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::{Notify, watch},
@@ -66,6 +68,13 @@ pub(crate) struct Settings {
     pub(crate) hears: Hears,
     /// The servers, to be named in errors.
     pub(crate) server: Arc<str>,
+}
+
+impl Settings {
+    /// Of a command that is sent now.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.command_timeout
+    }
 }
 
 /// What the connections are told unasked.
@@ -143,16 +152,21 @@ impl Lane {
         self.shared.was_open.load(Ordering::Acquire)
     }
 
-    /// Sends a command to whoever has its key, and waits for so long at most.
-    pub(crate) async fn ask(&self, command: &Command, limit: Duration) -> Result<Reply, Error> {
-        self.send(self.shared.connection(command.args.get(command.key_at)), Calls::One(command), limit).await
+    /// Sends a command to whoever has its key, and waits until then at most.
+    pub(crate) async fn ask(&self, command: &Command, deadline: Instant) -> Result<Reply, Error> {
+        let connection = self.shared.connection(command.args.get(command.key_at));
+        self.send(connection, Calls::One(command), deadline).await
     }
 
     /// Sends commands that are done in one step to whoever has the first one's key.
-    pub(crate) async fn transact(&self, commands: &[Command], limit: Duration) -> Result<Vec<Reply>, Error> {
+    pub(crate) async fn transact(
+        &self,
+        commands: &[Command],
+        deadline: Instant,
+    ) -> Result<Vec<Reply>, Error> {
         let key = commands.first().and_then(|command| command.args.get(command.key_at));
         let connection = self.shared.connection(key);
-        self.send(connection, Calls::InOneStep(commands), limit).await?.many()
+        self.send(connection, Calls::InOneStep(commands), deadline).await?.many()
     }
 
     /// Waits until all that was sent is answered.
@@ -162,7 +176,7 @@ impl Lane {
         // Answers come in order; one that does not come is not waited for any longer than others were.
         let pings = connections.map(|(_, connection)| async move {
             let ping = Command::new("PING", []);
-            let _ = connection.call(Calls::One(&ping), self.shared.settings.command_timeout).await;
+            let _ = connection.call(Calls::One(&ping), self.shared.settings.deadline()).await;
         });
         join_all(pings).await;
     }
@@ -171,14 +185,14 @@ impl Lane {
         &self,
         connection: Option<Connection>,
         calls: Calls<'_>,
-        limit: Duration,
+        deadline: Instant,
     ) -> Result<Reply, Error> {
         let settings = &self.shared.settings;
         let Some(connection) = connection else {
             let message = format!("redis at {} cannot be reached", settings.server);
             return Err(Error::new(ErrorKind::Unavailable, message));
         };
-        let answer = connection.call(calls, limit).await;
+        let answer = connection.call(calls, deadline).await;
         if let Ok(Reply::Refused(text)) = &answer
             && text.starts_with("READONLY")
         {
@@ -224,7 +238,7 @@ impl Shared {
 
 impl Transport for Lane {
     async fn call(&self, command: Command) -> Result<Reply, Error> {
-        self.ask(&command, self.shared.settings.command_timeout).await
+        self.ask(&command, self.shared.settings.deadline()).await
     }
 
     async fn read(&self, command: Command) -> Result<Reply, Error> {
@@ -240,7 +254,7 @@ impl Transport for Lane {
                 .find(|(known, _)| known == node)
                 .map(|(_, connection)| connection.clone())
         });
-        self.send(connection, Calls::One(&command), self.shared.settings.command_timeout).await
+        self.send(connection, Calls::One(&command), self.shared.settings.deadline()).await
     }
 
     fn slot(&self, key: &str) -> u16 {

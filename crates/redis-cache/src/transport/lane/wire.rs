@@ -1,12 +1,8 @@
-//! RESP3: commands as they are written, and what is read as we need it.
+//! Commands as they are written, and what is heard as we need it.
 
+use super::resp::Said;
 use crate::transport::{Command, Reply};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use redis_protocol::resp3::{
-    decode::complete::decode_bytes_mut,
-    types::{BytesFrame, Resp3Frame as _},
-};
-use std::io;
+use bytes::{BufMut, Bytes, BytesMut};
 
 /// What a server says.
 pub(super) enum Heard {
@@ -48,40 +44,34 @@ fn header(kind: u8, number: usize, out: &mut BytesMut) {
     out.put_slice(b"\r\n");
 }
 
-/// What is answered to each command of a transaction.
-const QUEUED: &[u8] = b"+QUEUED\r\n";
-
-/// The next thing that was said, if it is there whole.
-pub(super) fn decode(bytes: &mut BytesMut) -> io::Result<Option<Heard>> {
-    if bytes.starts_with(QUEUED) {
-        bytes.advance(QUEUED.len());
-        return Ok(Some(Heard::Reply(Reply::Nil)));
+impl From<Said> for Heard {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Reply(reply) => Self::Reply(reply),
+            Said::Push(parts) => pushed(parts),
+        }
     }
-    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{error:?}"));
-    let Some((frame, _, _)) = decode_bytes_mut(bytes).map_err(invalid)? else { return Ok(None) };
-    Ok(Some(match frame {
-        BytesFrame::Push { data, .. } => pushed(data),
-        frame => Heard::Reply(frame.into()),
-    }))
 }
 
-fn pushed(parts: Vec<BytesFrame>) -> Heard {
+fn pushed(parts: Vec<Reply>) -> Heard {
     let mut parts = parts.into_iter();
     let (kind, payload) = (parts.next(), parts.next());
-    let text = |frame: &BytesFrame| frame.as_bytes().map(Bytes::copy_from_slice);
-    match kind.as_ref().and_then(BytesFrame::as_bytes) {
-        Some(b"invalidate") => match payload {
-            Some(BytesFrame::Array { data, .. }) => Heard::Changed(data.iter().filter_map(text).collect()),
+    // A copy, which does not keep the memory of all that was read with it.
+    let text = |reply: &Reply| if let Reply::Text(text) = reply { Some(Bytes::copy_from_slice(text)) } else { None };
+    let Some(Reply::Text(kind)) = kind else { return Heard::Other };
+    match &kind[..] {
+        b"invalidate" => match payload {
+            Some(Reply::Many(keys)) => Heard::Changed(keys.iter().filter_map(text).collect()),
             // Nothing in the place of keys: all of them. So is what we do not understand, to be sure.
             _ => Heard::Flushed,
         },
         // What follows the channel is a key.
-        Some(b"message") => match parts.next().as_ref().and_then(text) {
+        b"message" => match parts.next().as_ref().and_then(text) {
             Some(key) => Heard::Changed(vec![key]),
             None => Heard::Flushed,
         },
         // Alone of all commands it is answered in this way.
-        Some(b"subscribe") => Heard::Reply(Reply::Nil),
+        b"subscribe" => Heard::Reply(Reply::Nil),
         _ => Heard::Other,
     }
 }
@@ -89,12 +79,13 @@ fn pushed(parts: Vec<BytesFrame>) -> Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::lane::resp::Decoder;
 
     fn heard(bytes: &[u8]) -> Vec<String> {
         let mut bytes = BytesMut::from(bytes);
-        let mut all = Vec::new();
-        while let Some(heard) = decode(&mut bytes).unwrap() {
-            all.push(match heard {
+        let (mut decoder, mut all) = (Decoder::default(), Vec::new());
+        while let Some(said) = decoder.next(&mut bytes).unwrap() {
+            all.push(match Heard::from(said) {
                 Heard::Reply(reply) => format!("{reply:?}"),
                 Heard::Changed(keys) => format!("changed {keys:?}"),
                 Heard::Flushed => "flushed".to_owned(),
@@ -108,7 +99,7 @@ mod tests {
     fn what_is_said_unasked_is_told_apart() {
         let said = b"+QUEUED\r\n$2\r\nab\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n>2\r\n$10\r\ninvalidate\r\n_\r\n_\r\n:7\r\n-ERR no\r\n>1\r\n$3\r\nfoo\r\n>3\r\n+subscribe\r\n+c\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$3\r\nkey\r\n+par";
         let expected = [
-            "Nil",
+            r#"Text(b"QUEUED")"#,
             r#"Text(b"ab")"#,
             r#"changed [b"a", b"b"]"#,
             "flushed",
