@@ -83,6 +83,10 @@ async fn bad_settings_are_named_with_their_value_and_rule() {
     }
     assert_eq!(in_memory().typed::<u64, u64>("").build().unwrap_err().setting(), "name");
     assert_eq!(RedisCache::in_memory().namespace("").build().unwrap_err().setting(), "namespace");
+    let long = RedisCache::in_memory().namespace("n".repeat(257)).build().unwrap_err();
+    assert_eq!(long.to_string(), "namespace = 257 bytes: must be at most 256 bytes: all keys begin with it");
+    let long = in_memory().typed::<u64, u64>("é".repeat(256)).build().unwrap_err();
+    assert!(long.rule().starts_with("must leave room for keys: all begin with `"), "{long}");
     assert_eq!(RedisCache::in_memory().max_bytes(0).build().unwrap_err().setting(), "max_bytes");
     type Remote = fn(Builder) -> Builder;
     let cases: [(Remote, &str); 7] = [

@@ -2,13 +2,19 @@
 //! this program by its environment, so it is run again.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-use perfect21_redis_cache::{Cache, ErrorKind, ErrorPolicy, Health, Near, RedisCache};
+use perfect21_redis_cache::{Builder, Cache, ErrorKind, ErrorPolicy, Health, Near, RedisCache};
 use perfect21_test_support::redis::Redis;
 use std::{
     env,
     error::Error,
     io::Write,
     process::{Command, Output},
+    sync::Arc,
+};
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
 mod support;
@@ -40,12 +46,17 @@ fn succeeds(output: &Output) {
     assert!(succeeded, "{said}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Not a test by itself: all that goes over the connections.
+/// Not a test by itself: with what the system trusts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_works_over_it() {
     let Ok(url) = env::var("P21_URL") else { return };
-    let builder = RedisCache::builder(&url).namespace("test").near(Near::new());
-    let redis = builder.command_timeout(DEADLINE).connect_timeout(DEADLINE).connect().await.unwrap();
+    all_works(|| RedisCache::builder(&url).namespace("test")).await;
+}
+
+/// All that goes over the connections.
+async fn all_works(builder: impl Fn() -> Builder) {
+    let connect = |builder: Builder| builder.command_timeout(DEADLINE).connect_timeout(DEADLINE).connect();
+    let redis = connect(builder().near(Near::new())).await.unwrap();
     until("the near cache to open", async || match redis.health(DEADLINE).await {
         Health::Ready { .. } => Ok(()),
         other => Err(format!("{other:?}")),
@@ -64,8 +75,7 @@ async fn all_works_over_it() {
     let loaded = cache.get_or_load(&1, || async { Result::<_, ()>::Ok("loaded".to_owned()) }).await;
     assert_eq!(loaded.unwrap(), "loaded");
     // One that is told of by somebody else.
-    let other = RedisCache::builder(&url).namespace("test").connect_timeout(DEADLINE);
-    let other = other.command_timeout(DEADLINE).connect().await.unwrap();
+    let other = connect(builder()).await.unwrap();
     let other: Cache<u64, String> = other.typed("text").build().unwrap();
     other.set(&1, &"by another".to_owned()).await.unwrap();
     until("the change to be heard of", async || match cache.get(&1).await.unwrap() {
@@ -123,4 +133,44 @@ fn another_authority_and_another_name_are_told() {
     let url = |host: &str| format!("rediss://{host}:{port}");
     succeeds(&trusting(&other, &url("127.0.0.1"), "it_is_not_trusted"));
     succeeds(&trusting(&trusted, &url("localhost"), "it_is_not_trusted"));
+}
+
+/// Trusts whoever has this certificate, and shows another one where it is given.
+fn settings(trusted: &str, shown: Option<&(String, String)>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(trusted.as_bytes()).unwrap()).unwrap();
+    let builder = ClientConfig::builder_with_provider(ring::default_provider().into());
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+    Arc::new(match shown {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            builder.with_client_auth_cert(vec![certificate], key).unwrap()
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_authority_of_ones_own_is_trusted_and_a_certificate_shown() {
+    let own = certificate(&["127.0.0.1"]);
+    let (server, port) = Redis::start_with_tls(&own.0, &own.1).unwrap();
+    let builder = |tls| move || RedisCache::builder(format!("rediss://127.0.0.1:{port}/1")).tls(Arc::clone(&tls));
+    all_works(builder(settings(&own.0, None))).await;
+    // Another authority.
+    let refused = builder(settings(&certificate(&["127.0.0.1"]).0, None))().connect_timeout(DEADLINE).connect().await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unavailable);
+    // Who shows nothing is no longer served.
+    assert_eq!(server.command(&["CONFIG", "SET", "tls-auth-clients", "yes"]).unwrap().text(), Some("OK"));
+    let refused = builder(settings(&own.0, None))().connect_timeout(DEADLINE).connect().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    all_works(builder(settings(&own.0, Some(&own)))).await;
+}
+
+#[tokio::test]
+async fn settings_of_tls_are_for_urls_that_want_it() {
+    let (certificate, _) = certificate(&["127.0.0.1"]);
+    let error = RedisCache::builder("redis://me:secret@host").tls(settings(&certificate, None)).build().unwrap_err();
+    let expected = "tls = settings for redis://***@host: are for URLs that begin with rediss";
+    assert_eq!(error.to_string(), expected);
 }

@@ -1,3 +1,5 @@
+#[cfg(feature = "tls")]
+use super::tls;
 use super::{
     check_namespace,
     url::{parse, without_credentials},
@@ -15,6 +17,8 @@ use crate::{
     version::channel,
 };
 use bytes::Bytes;
+#[cfg(feature = "tls")]
+use fred::types::config::{Config, TlsConfig, TlsConnector};
 use perfect21_core::{ConfigError, SystemClock};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -26,7 +30,7 @@ use std::{fmt, sync::Arc, time::Duration};
 /// | `redis-cluster://host:6379?node=other:6379` | a cluster, found by one of its nodes |
 /// | `redis-sentinel://host:26379/0?sentinelServiceName=main&node=other:26379` | whoever is the main server now, found by sentinels |
 /// | `redis+unix:///run/redis.sock?db=0` | a Unix socket |
-/// | `rediss://…`, `rediss-cluster://…`, `rediss-sentinel://…` | the same over TLS (feature `tls`) with the system's certificates |
+/// | `rediss://…`, `rediss-cluster://…`, `rediss-sentinel://…` | the same over TLS (feature `tls`), with the system's certificates or by [`tls`](Self::tls) |
 #[must_use = "a builder does nothing until .connect() or .build()"]
 pub struct Builder {
     url: String,
@@ -40,6 +44,8 @@ pub struct Builder {
     changes: Changes,
     ping: Duration,
     near: Option<Near>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<tokio_rustls::rustls::ClientConfig>>,
 }
 
 impl Builder {
@@ -56,7 +62,31 @@ impl Builder {
             changes: Changes::default(),
             ping: Duration::from_secs(1),
             near: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
+    }
+
+    /// How TLS is spoken, for `rediss` URLs: an authority of one's own, a certificate to show. Default: whom the system trusts is
+    /// trusted, and nothing is shown.
+    ///
+    /// ```no_run
+    /// use perfect21_redis_cache::RedisCache;
+    /// use std::sync::Arc;
+    /// use tokio_rustls::rustls::{ClientConfig, RootCertStore, pki_types::{CertificateDer, pem::PemObject}};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut roots = RootCertStore::empty();
+    /// roots.add(CertificateDer::from_pem_file("authority.pem")?)?;
+    /// let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    /// let redis = RedisCache::builder("rediss://host:6379").tls(Arc::new(tls)).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Arc<tokio_rustls::rustls::ClientConfig>) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// What all keys begin with. Default: `cache`.
@@ -221,6 +251,21 @@ impl Builder {
         RedisCache::over(remote, &self.namespace, Arc::new(SystemClock), near)
     }
 
+    #[cfg(feature = "tls")]
+    fn connector(&self, over_tls: bool) -> Result<Option<TlsConfig>, ConfigError> {
+        if !over_tls {
+            return match &self.tls {
+                None => Ok(None),
+                Some(_) => {
+                    let rule = "are for URLs that begin with rediss";
+                    Err(ConfigError::new("tls", format_args!("settings for {}", without_credentials(&self.url)), rule))
+                }
+            };
+        }
+        let tls = self.tls.clone().map_or_else(|| tls::system(&self.url), Ok)?;
+        Ok(Some(TlsConnector::Rustls(tls.into()).into()))
+    }
+
     fn settings(&self) -> Result<Settings, ConfigError> {
         check_namespace(&self.namespace)?;
         let limits = [
@@ -241,7 +286,11 @@ impl Builder {
             return Err(ConfigError::new("connections", self.connections, "must be from 1 to 1024"));
         }
         breaker::check(self.breaker)?;
-        let config = parse(&self.url)?;
+        let place = parse(&self.url)?;
+        #[cfg(feature = "tls")]
+        let config = Config { tls: self.connector(place.over_tls)?, ..place.config };
+        #[cfg(not(feature = "tls"))]
+        let config = place.config;
         let hosts: Vec<_> = config.server.hosts().iter().map(ToString::to_string).collect();
         Ok(Settings {
             server: hosts.join(", ").into(),

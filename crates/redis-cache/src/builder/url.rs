@@ -14,7 +14,13 @@ const SCHEMES: [(&str, &[&str]); 7] = [
     ("redis+unix", &["db"]),
 ];
 
-pub(super) fn parse(url: &str) -> Result<Config, ConfigError> {
+pub(super) struct Place {
+    pub(super) config: Config,
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "it never is"))]
+    pub(super) over_tls: bool,
+}
+
+pub(super) fn parse(url: &str) -> Result<Place, ConfigError> {
     let refuse = |rule: String| Err(ConfigError::new("url", without_credentials(url), rule));
     let known = url.split_once("://").and_then(|(scheme, _)| SCHEMES.iter().find(|known| known.0 == scheme));
     let Some((scheme, parameters)) = known else {
@@ -23,7 +29,8 @@ pub(super) fn parse(url: &str) -> Result<Config, ConfigError> {
                 .to_owned(),
         );
     };
-    if scheme.starts_with("rediss") && cfg!(not(feature = "tls")) {
+    let over_tls = scheme.starts_with("rediss");
+    if over_tls && cfg!(not(feature = "tls")) {
         return refuse(format!("needs the feature `tls` of this crate for {scheme}"));
     }
     if url.contains('#') {
@@ -42,16 +49,10 @@ pub(super) fn parse(url: &str) -> Result<Config, ConfigError> {
             known => format!("takes {} as parameters, not `{unknown}`", known.join(" and ")),
         });
     }
-    let mut config = match Config::from_url(url) {
-        Ok(config) => config,
-        #[cfg(feature = "tls")]
-        Err(error) if *error.kind() == fred::error::ErrorKind::Tls => {
-            return refuse(format!(
-                "needs the system's certificates, which cannot be read: {}",
-                error.details()
-            ));
-        }
-        Err(_) => return refuse(format!("must be like {}", example(scheme))),
+    // fred would read the system's certificates, which are not always wanted, and panics where cryptography is not chosen.
+    let plain = url.replacen("rediss", "redis", 1);
+    let Ok(mut config) = Config::from_url(if over_tls { &plain } else { url }) else {
+        return refuse(format!("must be like {}", example(scheme)));
     };
     if *scheme == "redis+unix" {
         if let Some((_, database)) = given.find(|(name, _)| *name == "db") {
@@ -60,10 +61,10 @@ pub(super) fn parse(url: &str) -> Result<Config, ConfigError> {
             };
             config.database = Some(database);
         }
-        return Ok(config);
+        return Ok(Place { config, over_tls });
     }
     check_hosts(url, &config)?;
-    Ok(config)
+    Ok(Place { config, over_tls })
 }
 
 /// fred's parser lets anything be a host; what is none fails much later otherwise, when it is looked up.

@@ -51,6 +51,8 @@ const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 const MAX_VALUE_BYTES: usize = 512_000_000;
 /// Keys whose failed load is remembered.
 const MAX_FAILED: usize = 10_000;
+/// Of the namespace and the name: the rest of the kibibyte is for keys.
+const MAX_PREFIX_BYTES: usize = 512;
 const MILLI: Duration = Duration::from_millis(1);
 
 impl<K: ?Sized, V> CacheBuilder<K, V> {
@@ -184,6 +186,10 @@ impl<K: ?Sized, V> CacheBuilder<K, V> {
         let mut prefix = format!("{}:", redis.namespace());
         escape(&settings.name, &mut prefix);
         prefix.push(':');
+        if prefix.len() > MAX_PREFIX_BYTES {
+            let rule = format!("must leave room for keys: all begin with `{prefix}`, of at most {MAX_PREFIX_BYTES} bytes");
+            return Err(ConfigError::new("name", settings.name, rule));
+        }
         let scope = [redis.core.names.clear.clone(), format!("{prefix}#clear").into()];
         settings.prefix = prefix;
         let failed = match settings.stale_for.is_zero() {

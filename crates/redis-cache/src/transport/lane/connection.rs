@@ -107,6 +107,8 @@ impl Queue {
 
 /// For so much there is room at each read.
 const READ_BYTES: usize = 32 << 10;
+/// So often at most the others go first before what there is is written.
+const MOST_YIELDS: usize = 4;
 
 /// What is sent together.
 #[derive(Clone, Copy)]
@@ -301,14 +303,24 @@ impl Shared {
         let mut out = BytesMut::new();
         loop {
             self.filled.notified().await;
-            // Where there are others, who is about to ask goes first: one packet for all of them.
-            if self.queue().calls > 1 {
-                yield_now().await;
-            }
+            self.let_others_ask().await;
             while self.take(&mut out) {
                 self.writer.write(&mut out).await?;
                 self.queue().writing = false;
             }
+        }
+    }
+
+    /// Where there are others, those who are about to ask go first, as long as more come: one packet for all of them.
+    async fn let_others_ask(&self) {
+        let mut calls = 1;
+        for _ in 0..MOST_YIELDS {
+            let now = self.queue().calls;
+            if now <= calls {
+                return;
+            }
+            calls = now;
+            yield_now().await;
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     connection::{Calls, Connection},
 };
 use crate::{
-    Error,
+    Error, ErrorKind,
     transport::{Command, Node, Reply},
 };
 use futures_util::future::{join_all, select_all, try_join_all};
@@ -18,6 +18,8 @@ use tokio::time::{sleep, timeout};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Where a server is there and refuses what we ask for: until somebody changes what it allows, or some connections end.
+const LONGEST_PAUSE_REFUSED: Duration = Duration::from_secs(5);
 
 pub(super) async fn keep(shared: Arc<Shared>) {
     let mut pause = FIRST_PAUSE;
@@ -29,6 +31,10 @@ pub(super) async fn keep(shared: Arc<Shared>) {
             shared.listener.opened();
         }
         shared.tried.send_replace(true);
+        let longest = match &opened {
+            Err(error) if error.kind() == ErrorKind::Server => LONGEST_PAUSE_REFUSED,
+            _ => LONGEST_PAUSE,
+        };
         if let Ok(routes) = opened {
             pause = FIRST_PAUSE;
             watch(&shared, &routes).await;
@@ -36,8 +42,9 @@ pub(super) async fn keep(shared: Arc<Shared>) {
             shared.listener.lost();
             shared.set_routes(None);
         }
+        pause = pause.min(longest);
         sleep(pause.mul_f64(0.5 + 0.5 * fastrand::f64())).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause *= 2;
         shared.topology.refresh().await;
     }
 }
@@ -49,11 +56,11 @@ async fn open(shared: &Arc<Shared>) -> Result<Routes, Error> {
     nodes.sort();
     nodes.dedup();
     if nodes.is_empty() {
-        return Err(Error::new(crate::ErrorKind::Unavailable, "no server is known"));
+        return Err(Error::new(ErrorKind::Unavailable, "no server is known"));
     }
     let opened = try_join_all(nodes.iter().map(|node| open_one(shared, node)));
     let connections = timeout(shared.settings.connect_timeout, opened).await;
-    let late = |_| Error::new(crate::ErrorKind::Timeout, "a server did not accept a connection in time");
+    let late = |_| Error::new(ErrorKind::Timeout, "a server did not accept a connection in time");
     let connections: Vec<_> = nodes.iter().cloned().zip(connections.map_err(late)??).collect();
     let ranges = ranges.iter().map(|(first, node)| (*first, nodes.binary_search(node).unwrap_or_default()));
     Ok(Routes { ranges: ranges.collect(), connections: connections.into() })
