@@ -112,7 +112,7 @@ impl Cache<str, Bytes> {
         let made = version::make(&shared.core, tag_keys, Some(shared.life(fresh))).await;
         let versions = shared.counted(made)?;
         // After the tags: an invalidation is of another time before it writes a tag's version.
-        let time = shared.time().await?;
+        let time = shared.time_now().await?;
         let Some(token) = shared.token_of(&full_key, terms.fence, time).await? else {
             shared.counters.overtaken.increment();
             return Ok(false);
@@ -132,6 +132,13 @@ struct Time {
 }
 
 impl Time {
+    fn of(versions: &[u64]) -> Self {
+        match *versions {
+            [namespace, cache, tags] => Self { scope: version::scope(namespace, cache).unwrap_or(0), tags },
+            _ => Self { scope: 0, tags: 0 },
+        }
+    }
+
     fn token(self, fence: Fence) -> Token {
         let Self { scope, tags } = self;
         Token(format!("{:016x}{scope:016x}{tags:016x}", fence.0).into())
@@ -146,15 +153,22 @@ impl Time {
 }
 
 impl Shared<Bytes> {
+    fn time_keys(&self) -> Vec<FullKey> {
+        self.scope.iter().chain([&self.core.names.tags]).cloned().collect()
+    }
+
+    /// As this process knows it, for what it looks up: of an older time nothing will be put.
     async fn time(&self) -> Result<Time, Error> {
-        let [namespace, cache] = self.scope.clone();
-        let keys = vec![namespace, cache, FullKey::clone(&self.core.names.tags)];
+        let keys = self.time_keys();
         let mut versions = self.counted(version::read(&self.core, &keys).await)?;
         if versions.contains(&0) {
             versions = self.counted(version::make(&self.core, keys, None).await)?;
         }
-        let [namespace, cache, tags] = versions[..] else { return Ok(Time { scope: 0, tags: 0 }) };
-        Ok(Time { scope: version::scope(namespace, cache).unwrap_or(0), tags })
+        Ok(Time::of(&versions))
+    }
+
+    async fn time_now(&self) -> Result<Time, Error> {
+        Ok(Time::of(&self.counted(version::read_now(&self.core, &self.time_keys()).await)?))
     }
 
     /// What is fresh and is a value.

@@ -100,6 +100,17 @@ pub(crate) async fn read(core: &Core, keys: &[FullKey]) -> Result<Vec<u64>, Erro
     }
 }
 
+/// Reads versions where they are changed, for what is to be written: what is known of them may be old, since this process is
+/// told of a change later than it is made. What is found to be old is no longer known.
+pub(crate) async fn read_now(core: &Core, keys: &[FullKey]) -> Result<Vec<u64>, Error> {
+    let now: Vec<u64> = core.backend.versions(keys).await.into_iter().collect::<Result<_, _>>()?;
+    let known = |key: &FullKey| core.near.as_ref().and_then(|near| near.store.version(key));
+    let is_old = |(key, now): &(&FullKey, &u64)| known(key).is_some_and(|known| known != **now);
+    let old: Vec<_> = keys.iter().zip(&now).filter(is_old).map(|(key, _)| FullKey::clone(key)).collect();
+    core.wrote(&old);
+    Ok(now)
+}
+
 /// Fills in those that are unknown; `None` if one of them cannot be read so that it stays right.
 async fn read_near(near: &NearTier, unknown: &[FullKey], versions: &mut [Option<u64>]) -> Option<()> {
     let (found, tickets) = near.read_many(unknown).await?;

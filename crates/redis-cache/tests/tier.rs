@@ -5,7 +5,7 @@ use bytes::Bytes;
 use perfect21_redis_cache::{Cache, Changes, Near, Raw, RedisCache};
 use perfect21_smart_cache::{
     Loader, RemoteTier,
-    remote::{Fence, RemoteCodec, RemoteErrorKind, Terms},
+    remote::{Fence, Lookup, RemoteCodec, RemoteErrorKind, Terms},
 };
 use perfect21_test_support::redis::Redis;
 use std::{
@@ -18,7 +18,7 @@ use std::{
 };
 
 mod support;
-use support::{DEADLINE, in_memory};
+use support::{DEADLINE, in_memory, until};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -58,17 +58,32 @@ async fn found(tier: &Cache<str, Bytes>) -> Option<Bytes> {
     RemoteTier::get(tier, "k").await.unwrap().found.map(|found| found.value)
 }
 
+/// What another process did is told a moment later.
+async fn comes(tier: &Cache<str, Bytes>, expected: Option<Bytes>) {
+    until("what another process did", async || match found(tier).await {
+        value if value == expected => Ok(()),
+        value => Err(format!("{value:?}")),
+    })
+    .await;
+}
+
+/// Of what `there` put last, as soon as `here` is told of it; or of nothing.
+async fn fence_of_last(here: &Cache<str, Bytes>, there: &Cache<str, Bytes>, there_is_one: bool) -> Fence {
+    until("what another process did", async || {
+        let Lookup { found, fence } = RemoteTier::get(here, "k").await.unwrap();
+        let is_last = !there_is_one || RemoteTier::get(there, "k").await.unwrap().fence == fence;
+        if found.is_some() == there_is_one && is_last { Ok(fence) } else { Err(format!("{found:?}")) }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn what_was_loaded_is_kept_unless_something_overtook_it() {
     let server = Redis::start().unwrap();
     for (mine, theirs) in pairs(&server).await {
         let (here, there) = (tier(&mine), tier(&theirs));
         for there_is_one in [false, true] {
-            let fence = async || {
-                let before = RemoteTier::get(&here, "k").await.unwrap();
-                assert_eq!(before.found.is_some(), there_is_one);
-                before.fence
-            };
+            let fence = async || fence_of_last(&here, &there, there_is_one).await;
             let anew = async || {
                 RemoteTier::remove(&there, "k").await.unwrap();
                 if there_is_one {
@@ -111,11 +126,11 @@ async fn what_was_loaded_is_kept_unless_something_overtook_it() {
             let before = fence().await;
             assert!(put(&here, "loaded", before).await);
             assert!(!put(&here, "twice", before).await, "a fence is good once");
-            assert_eq!(found(&there).await, Some(bytes("loaded")));
             assert_eq!(found(&here).await, Some(bytes("loaded")));
+            comes(&there, Some(bytes("loaded"))).await;
         }
         RemoteTier::invalidate(&here, &["u"]).await.unwrap();
-        assert_eq!(found(&there).await, None);
+        comes(&there, None).await;
     }
 }
 
@@ -183,6 +198,19 @@ impl Process {
     fn loads(&self) -> u64 {
         self.loads.swap(0, SeqCst)
     }
+
+    /// Loads a key, as soon as it is told that what it holds is changed.
+    async fn loads_anew(&self, key: u64) {
+        until("the change to be told of", async || {
+            self.loader.remove(&key);
+            assert_eq!(self.loader.get(key).await, Ok(key * 10));
+            match self.loads() {
+                1 => Ok(()),
+                loads => Err(format!("{loads} loads")),
+            }
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -197,15 +225,11 @@ async fn loaders_of_two_processes_share_what_they_load() {
         assert_eq!((here.loads(), there.loads()), (20, 0));
 
         here.loader.invalidate(&1).await.unwrap();
-        there.loader.remove(&1);
-        assert_eq!(there.loader.get(1).await, Ok(10));
-        assert_eq!(there.loads(), 1);
+        there.loads_anew(1).await;
 
         // What its codec cannot read is loaded, and written over.
         here.tier.set("2", &bytes("two")).await.unwrap();
-        there.loader.remove(&2);
-        assert_eq!(there.loader.get(2).await, Ok(20));
-        assert_eq!(there.loads(), 1);
+        there.loads_anew(2).await;
         assert_eq!(here.tier.get("2").await.unwrap(), Some(bytes("20")));
     }
 }

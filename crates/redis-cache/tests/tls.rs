@@ -155,10 +155,12 @@ fn settings(trusted: &str, shown: Option<&(String, String)>) -> Arc<ClientConfig
 async fn an_authority_of_ones_own_is_trusted_and_a_certificate_shown() {
     let own = certificate(&["127.0.0.1"]);
     let (server, port) = Redis::start_with_tls(&own.0, &own.1).unwrap();
-    let builder = |tls| move || RedisCache::builder(format!("rediss://127.0.0.1:{port}/1")).tls(Arc::clone(&tls));
+    let builder =
+        |tls| move || RedisCache::builder(format!("rediss://127.0.0.1:{port}/1")).tls(Arc::clone(&tls));
     all_works(builder(settings(&own.0, None))).await;
     // Another authority.
-    let refused = builder(settings(&certificate(&["127.0.0.1"]).0, None))().connect_timeout(DEADLINE).connect().await;
+    let refused =
+        builder(settings(&certificate(&["127.0.0.1"]).0, None))().connect_timeout(DEADLINE).connect().await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unavailable);
     // Who shows nothing is no longer served.
     assert_eq!(server.command(&["CONFIG", "SET", "tls-auth-clients", "yes"]).unwrap().text(), Some("OK"));
@@ -170,7 +172,8 @@ async fn an_authority_of_ones_own_is_trusted_and_a_certificate_shown() {
 #[tokio::test]
 async fn settings_of_tls_are_for_urls_that_want_it() {
     let (certificate, _) = certificate(&["127.0.0.1"]);
-    let error = RedisCache::builder("redis://me:secret@host").tls(settings(&certificate, None)).build().unwrap_err();
+    let error =
+        RedisCache::builder("redis://me:secret@host").tls(settings(&certificate, None)).build().unwrap_err();
     let expected = "tls = settings for redis://***@host: are for URLs that begin with rediss";
     assert_eq!(error.to_string(), expected);
 }

@@ -258,7 +258,11 @@ impl Builder {
                 None => Ok(None),
                 Some(_) => {
                     let rule = "are for URLs that begin with rediss";
-                    Err(ConfigError::new("tls", format_args!("settings for {}", without_credentials(&self.url)), rule))
+                    Err(ConfigError::new(
+                        "tls",
+                        format_args!("settings for {}", without_credentials(&self.url)),
+                        rule,
+                    ))
                 }
             };
         }

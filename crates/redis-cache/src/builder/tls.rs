@@ -16,11 +16,13 @@ pub(super) fn system(url: &str) -> Result<Arc<ClientConfig>, ConfigError> {
     if roots.is_empty() {
         let why: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
         let why = if why.is_empty() { "there are none".to_owned() } else { why.join(", ") };
-        let rule = format!("needs the system's certificates, which cannot be read: {why}; or settings by tls()");
+        let rule =
+            format!("needs the system's certificates, which cannot be read: {why}; or settings by tls()");
         return Err(ConfigError::new("url", super::url::without_credentials(url), rule));
     }
     let provider = CryptoProvider::get_default().cloned();
-    let builder = ClientConfig::builder_with_provider(provider.unwrap_or_else(|| ring::default_provider().into()));
+    let builder =
+        ClientConfig::builder_with_provider(provider.unwrap_or_else(|| ring::default_provider().into()));
     let invalid = |error| {
         let rule = format!("needs the process's default cryptography to have TLS 1.2 or 1.3: {error}");
         ConfigError::new("url", super::url::without_credentials(url), rule)

@@ -187,7 +187,9 @@ impl<K: ?Sized, V> CacheBuilder<K, V> {
         escape(&settings.name, &mut prefix);
         prefix.push(':');
         if prefix.len() > MAX_PREFIX_BYTES {
-            let rule = format!("must leave room for keys: all begin with `{prefix}`, of at most {MAX_PREFIX_BYTES} bytes");
+            let rule = format!(
+                "must leave room for keys: all begin with `{prefix}`, of at most {MAX_PREFIX_BYTES} bytes"
+            );
             return Err(ConfigError::new("name", settings.name, rule));
         }
         let scope = [redis.core.names.clear.clone(), format!("{prefix}#clear").into()];

@@ -244,8 +244,8 @@ impl<V: Clone + Send + Sync + 'static> Lead<V> {
         tags.retain(|tag| !self.tags.contains(tag));
         let keys = tags.iter().map(|tag| shared.core.names.tag(tag)).collect();
         let versions = shared.counted(version::make(&shared.core, keys, Some(shared.life(fresh))).await)?;
-        let now =
-            shared.counted(version::read(&shared.core, &[FullKey::clone(&shared.core.names.tags)]).await)?;
+        let any = [FullKey::clone(&shared.core.names.tags)];
+        let now = shared.counted(version::read_now(&shared.core, &any).await)?;
         let late = tags.into_iter().zip(versions).collect();
         Ok(Some(late).filter(|_| now == [epoch]))
     }

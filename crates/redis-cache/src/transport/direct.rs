@@ -79,7 +79,11 @@ impl Transport for Direct {
         }
         match lane.ask(&command, start + whole / 2).await {
             Err(error) if may_try_again(&error) && lane.is_connected() => {
-                if start.elapsed() < whole { lane.ask(&command, start + whole).await } else { Err(error) }
+                if start.elapsed() < whole {
+                    lane.ask(&command, start + whole).await
+                } else {
+                    Err(error)
+                }
             }
             answered => answered,
         }
@@ -91,9 +95,7 @@ impl Transport for Direct {
 
     async fn transact(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
         match commands.first().and_then(|first| self.lane(first)) {
-            Some(lane) => {
-                lane.transact(&commands, Instant::now() + self.settings.command_timeout).await
-            },
+            Some(lane) => lane.transact(&commands, Instant::now() + self.settings.command_timeout).await,
             None => Ok(Vec::new()),
         }
     }

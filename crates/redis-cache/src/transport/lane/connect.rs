@@ -20,7 +20,10 @@ pub(super) struct Stream {
 
 impl Stream {
     fn new(
-        (reading, writing): (impl AsyncRead + Send + Unpin + 'static, impl AsyncWrite + Send + Unpin + 'static),
+        (reading, writing): (
+            impl AsyncRead + Send + Unpin + 'static,
+            impl AsyncWrite + Send + Unpin + 'static,
+        ),
     ) -> Self {
         Self { reading: Box::new(reading), writing: Box::new(writing) }
     }

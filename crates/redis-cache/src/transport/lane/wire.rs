@@ -57,7 +57,8 @@ fn pushed(parts: Vec<Reply>) -> Heard {
     let mut parts = parts.into_iter();
     let (kind, payload) = (parts.next(), parts.next());
     // A copy, which does not keep the memory of all that was read with it.
-    let text = |reply: &Reply| if let Reply::Text(text) = reply { Some(Bytes::copy_from_slice(text)) } else { None };
+    let text =
+        |reply: &Reply| if let Reply::Text(text) = reply { Some(Bytes::copy_from_slice(text)) } else { None };
     let Some(Reply::Text(kind)) = kind else { return Heard::Other };
     match &kind[..] {
         b"invalidate" => match payload {

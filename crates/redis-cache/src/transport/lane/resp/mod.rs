@@ -62,7 +62,9 @@ impl Decoder {
             match line.shape()? {
                 Shape::Line => self.at = line.end,
                 Shape::Bytes(length) => {
-                    let Some(end) = line.end_of_bytes(length) else { return Err(invalid("a text is too long")) };
+                    let Some(end) = line.end_of_bytes(length) else {
+                        return Err(invalid("a text is too long"));
+                    };
                     if bytes.len() < end {
                         return Ok(false);
                     }

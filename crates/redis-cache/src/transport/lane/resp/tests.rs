@@ -47,7 +47,10 @@ fn every_type_is_read() {
         (b"#t\r\n", Reply::Number(1)),
         (b"#f\r\n", Reply::Number(0)),
         (b",1.5\r\n", text("1.5")),
-        (b"(3492890328409238509324850943850943825024385\r\n", text("3492890328409238509324850943850943825024385")),
+        (
+            b"(3492890328409238509324850943850943825024385\r\n",
+            text("3492890328409238509324850943850943825024385"),
+        ),
         (b"!6\r\nERR no\r\n", Reply::Refused("ERR no".into())),
         (b"=8\r\ntxt:some\r\n", text("some")),
         (b"*0\r\n", Reply::Many(Vec::new())),
@@ -55,7 +58,10 @@ fn every_type_is_read() {
         (b"~1\r\n+a\r\n", Reply::Many(vec![text("a")])),
         (b"%1\r\n+a\r\n:1\r\n", Reply::Many(vec![text("a"), Reply::Number(1)])),
         (b"|1\r\n+ttl\r\n:3\r\n:7\r\n", Reply::Number(7)),
-        (b"*2\r\n:1\r\n|1\r\n+a\r\n*1\r\n+b\r\n:2\r\n", Reply::Many(vec![Reply::Number(1), Reply::Number(2)])),
+        (
+            b"*2\r\n:1\r\n|1\r\n+a\r\n*1\r\n+b\r\n:2\r\n",
+            Reply::Many(vec![Reply::Number(1), Reply::Number(2)]),
+        ),
         (b"|0\r\n*1\r\n|0\r\n|0\r\n:2\r\n", Reply::Many(vec![Reply::Number(2)])),
     ];
     for (bytes, expected) in cases {
@@ -95,7 +101,9 @@ fn what_is_not_resp3_is_an_error() {
 
 #[test]
 fn a_length_that_is_announced_takes_no_memory() {
-    for bytes in ["$999999999999999999\r\nabc", "*999999999999999999\r\n:1\r\n", "%999999999999999999\r\n:1\r\n"] {
+    for bytes in
+        ["$999999999999999999\r\nabc", "*999999999999999999\r\n:1\r\n", "%999999999999999999\r\n:1\r\n"]
+    {
         assert_eq!(heard(bytes.as_bytes(), &[]).unwrap(), []);
     }
 }
