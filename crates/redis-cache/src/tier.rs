@@ -83,7 +83,7 @@ const FOUND: u64 = 1;
 impl Cache<str, Bytes> {
     async fn look_up(&self, key: &str) -> Result<Lookup, Error> {
         let shared = &*self.shared;
-        let key = shared.full_key(key)?;
+        let key = shared.full_key(key);
         // First: what is invalidated while the rest is looked at is of another time.
         let time = shared.time().await?;
         if let Some(found) = shared.find(&key).await?.and_then(|hit| shared.found(&hit, time)) {
@@ -100,7 +100,7 @@ impl Cache<str, Bytes> {
 
     async fn put_fenced(&self, key: &str, value: &Bytes, terms: Terms<'_>) -> Result<bool, Error> {
         let shared = &*self.shared;
-        let full_key = shared.full_key(key)?;
+        let full_key = shared.full_key(key);
         let most = shared.settings.ttl;
         let ttl = terms.ttl.map_or(most, |ttl| ttl.min(most));
         if ttl < Duration::from_millis(1) {

@@ -123,7 +123,7 @@ async fn a_slot_that_moves_loses_no_write_and_leaves_nothing_stale() {
         (0..60).map(|key| tokio::spawn(writes(writer.clone(), key, Arc::clone(&stop)))).collect();
     let reading = tokio::spawn(reads(reader.clone(), Arc::clone(&stop)));
     let bystander = tokio::spawn(stands_by(one.clone(), Arc::clone(&stop)));
-    let key = writer.redis_key(&InSlot("a", 0)).unwrap();
+    let key = writer.redis_key(&InSlot("a", 0));
     let cluster = Arc::new(cluster);
     for to in [0, 1, 2, 0] {
         let before = (writer.stats().sets, reader.stats().near_hits);

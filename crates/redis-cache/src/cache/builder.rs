@@ -51,7 +51,7 @@ const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 const MAX_VALUE_BYTES: usize = 512_000_000;
 /// Keys whose failed load is remembered.
 const MAX_FAILED: usize = 10_000;
-/// Of the namespace and the name: the rest of the kibibyte is for keys.
+/// Of the namespace and the name, as they are written.
 const MAX_PREFIX_BYTES: usize = 512;
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -188,9 +188,10 @@ impl<K: ?Sized, V> CacheBuilder<K, V> {
         prefix.push(':');
         if prefix.len() > MAX_PREFIX_BYTES {
             let rule = format!(
-                "must leave room for keys: all begin with `{prefix}`, of at most {MAX_PREFIX_BYTES} bytes"
+                "must take at most {MAX_PREFIX_BYTES} bytes of each key, with the namespace, and not {}",
+                prefix.len()
             );
-            return Err(ConfigError::new("name", settings.name, rule));
+            return Err(ConfigError::new("name", format_args!("{} bytes", settings.name.len()), rule));
         }
         let scope = [redis.core.names.clear.clone(), format!("{prefix}#clear").into()];
         settings.prefix = prefix;

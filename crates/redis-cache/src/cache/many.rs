@@ -11,15 +11,11 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// May be dropped at any time.
     pub async fn get_many(&self, keys: &[K]) -> Vec<Result<Option<V>, Error>> {
         let shared = &*self.shared;
-        let full_keys: Vec<_> = keys.iter().map(|key| shared.full_key(key)).collect();
-        let good: Vec<_> = full_keys.iter().filter_map(|key| key.clone().ok()).collect();
-        let mut found = shared.find_many(&good).await.into_iter();
+        let keys: Vec<_> = keys.iter().map(|key| shared.full_key(key)).collect();
+        let found = shared.find_many(&keys).await;
         let now_ms = shared.now_ms();
-        let answer = |key: Result<_, Error>| {
-            let key = key?;
-            Ok(shared.judge(&key, found.next().unwrap_or(Ok(None)), now_ms)?.found())
-        };
-        full_keys.into_iter().map(answer).collect()
+        let answer = |(key, found)| Ok(shared.judge(key, found, now_ms)?.found());
+        keys.iter().zip(found).map(answer).collect()
     }
 
     /// Puts values under keys for the cache's TTL, in one step for those of a slot, at most 500 and 1 MiB each.
@@ -64,7 +60,7 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
             let mut own = basis.clone();
             own.tags.retain(|(tag, _)| tags.contains(tag));
             let fresh = shared.fresh(None, false)?;
-            shared.sealed(shared.full_key(key)?, Some(value), &own, fresh, 0)
+            shared.sealed(shared.full_key(key), Some(value), &own, fresh, 0)
         };
         Ok(entries.iter().zip(tags).map(seal).collect())
     }
@@ -78,9 +74,6 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// As of [`set`](Self::set).
     pub async fn remove_many(&self, keys: &[K]) -> Vec<Result<bool, Error>> {
         let shared = &*self.shared;
-        let full_keys: Vec<_> = keys.iter().map(|key| shared.full_key(key)).collect();
-        let good = full_keys.iter().filter_map(|key| key.clone().ok()).collect();
-        let mut done = shared.remove_many(good).await.into_iter();
-        full_keys.into_iter().map(|key| key.and_then(|_| done.next().unwrap_or(Ok(false)))).collect()
+        shared.remove_many(keys.iter().map(|key| shared.full_key(key)).collect()).await
     }
 }

@@ -13,8 +13,8 @@ pub use terms::Terms;
 pub(crate) use write::Basis;
 
 use crate::{
-    Error, ErrorKind, Key, Stats, backend::FullKey, codec::Codec, key::with_key, load::Outcome,
-    redis_cache::Core, stats::Counters, version,
+    Error, Key, Stats, backend::FullKey, codec::Codec, key::with_key, load::Outcome, redis_cache::Core,
+    stats::Counters, version,
 };
 use perfect21_smart_cache::Flight;
 use std::{
@@ -46,9 +46,6 @@ pub(crate) struct Shared<V> {
     pub(crate) failed: Option<perfect21_smart_cache::Cache<FullKey, ()>>,
 }
 
-/// The longest key in Redis.
-const MAX_KEY_BYTES: usize = 1024;
-
 impl<K: ?Sized, V> Cache<K, V> {
     /// The name in keys and metrics.
     #[must_use]
@@ -79,11 +76,9 @@ impl<K: ?Sized, V> Cache<K, V> {
 
 impl<K: Key + ?Sized, V> Cache<K, V> {
     /// The key as it stands in Redis: to look at, and for other programs. What stands under it is an envelope of this crate's.
-    ///
-    /// # Errors
-    /// If it is longer than 1 KiB.
-    pub fn redis_key(&self, key: &K) -> Result<String, Error> {
-        Ok(self.shared.full_key(key)?.to_string())
+    #[must_use]
+    pub fn redis_key(&self, key: &K) -> String {
+        self.shared.full_key(key).to_string()
     }
 
     pub(crate) fn tags_of(&self, key: &K) -> Vec<String> {
@@ -96,14 +91,8 @@ impl<V> Shared<V> {
         result.inspect_err(|error| self.counters.errors.count(error.kind()))
     }
 
-    pub(crate) fn full_key<K: Key + ?Sized>(&self, key: &K) -> Result<FullKey, Error> {
-        with_key(&self.settings.prefix, key, |text| {
-            if text.len() > MAX_KEY_BYTES {
-                let message = format!("a key of {} bytes is over the bound of {MAX_KEY_BYTES}", text.len());
-                return self.counted(Err(Error::new(ErrorKind::TooLarge, message)));
-            }
-            Ok(text.into())
-        })
+    pub(crate) fn full_key<K: Key + ?Sized>(&self, key: &K) -> FullKey {
+        with_key(&self.settings.prefix, key, |text| text.into())
     }
 
     /// Milliseconds of the wall clock, by which entries of several processes age.

@@ -31,9 +31,8 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// The value under `key`, if there is a fresh one.
     ///
     /// # Errors
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) for a key over 1 KiB; under [`ErrorPolicy::Strict`], what kept the server from
-    /// answering, which is a miss else. Bytes that are no value
-    /// of this cache are always a miss, counted in [`Stats::rejected`](crate::Stats::rejected).
+    /// Under [`ErrorPolicy::Strict`], what kept the server from answering, which is a miss else. Bytes that are no value of this
+    /// cache are always a miss, counted in [`Stats::rejected`](crate::Stats::rejected).
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -55,7 +54,7 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
             let_others_run().await;
             return Ok(known);
         }
-        let key = shared.full_key(key)?;
+        let key = shared.full_key(key);
         let found = shared.find(&key).await;
         shared.judge(&key, found, shared.now_ms())
     }
@@ -69,7 +68,7 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn exists(&self, key: &K) -> Result<bool, Error> {
-        Ok(self.left(&self.shared.full_key(key)?).await?.is_some())
+        Ok(self.left(&self.shared.full_key(key)).await?.is_some())
     }
 
     /// How long the entry under `key` has to live yet, its time beyond the TTL included; `None` if there is none.
@@ -80,7 +79,7 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn ttl(&self, key: &K) -> Result<Option<Duration>, Error> {
-        Ok(self.left(&self.shared.full_key(key)?).await?.map(|left| match left {
+        Ok(self.left(&self.shared.full_key(key)).await?.map(|left| match left {
             Left::For(left) => left,
             Left::Ever => Duration::MAX,
         }))

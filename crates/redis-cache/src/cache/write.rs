@@ -58,7 +58,7 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
 
     async fn put(&self, key: &K, value: Option<&V>, terms: Terms) -> Result<(), Error> {
         let shared = &*self.shared;
-        let full_key = shared.full_key(key)?;
+        let full_key = shared.full_key(key);
         let fresh = shared.fresh(terms.ttl, value.is_none())?;
         let tags = shared.checked_tags(self.tags_of(key), terms.tags)?;
         let basis = shared.basis(tags, fresh).await?;
@@ -76,7 +76,7 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// # Cancel safety
     /// As [`set`](Self::set).
     pub async fn remove(&self, key: &K) -> Result<bool, Error> {
-        let removed = self.shared.remove_many(vec![self.shared.full_key(key)?]).await.pop();
+        let removed = self.shared.remove_many(vec![self.shared.full_key(key)]).await.pop();
         removed.unwrap_or(Ok(false))
     }
 
@@ -91,7 +91,7 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     pub async fn touch(&self, key: &K, ttl: Duration) -> Result<bool, Error> {
         let shared = &*self.shared;
         check_ttl(ttl)?;
-        let touched = shared.core.backend.touch(shared.full_key(key)?, ttl).await;
+        let touched = shared.core.backend.touch(shared.full_key(key), ttl).await;
         shared.counted(touched)
     }
 }

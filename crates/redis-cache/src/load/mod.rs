@@ -95,13 +95,13 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
             return Ok(value);
         }
         let tags = shared.checked_tags(self.tags_of(key), [""; 0]);
-        let prepared = shared.full_key(key).and_then(|key| Ok((key, tags?)));
-        let (key, tags) = match prepared {
-            Ok(prepared) => prepared,
+        let key = shared.full_key(key);
+        let tags = match tags {
+            Ok(tags) => tags,
             Err(error) if shared.settings.on_error == ErrorPolicy::Strict => {
                 return Err(LoadError::Cache(error));
             }
-            // What cannot be under any key is nobody else's to wait for.
+            // What cannot be kept is nobody else's to wait for.
             Err(_) => return shared.without(load, wanted).await,
         };
         let mut lead = Lead::new(Arc::clone(shared), FullKey::clone(&key), tags);

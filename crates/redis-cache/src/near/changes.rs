@@ -4,7 +4,7 @@
 #[non_exhaustive]
 pub enum Changes {
     /// The server tells of all, whoever made them, by `CLIENT TRACKING`, which Redis has since 6.0. With a server that does
-    /// not, nothing is held.
+    /// not, nothing is held. This process's own changes count at once, those of others a moment after they were confirmed.
     #[default]
     Tracked,
     /// For servers that refuse `CLIENT TRACKING`: whoever writes, removes, invalidates or clears publishes it, in one step

@@ -70,7 +70,7 @@ async fn entries<C: Codec<Sample> + Copy>(server: &Redis, redis: &RedisCache, co
     for way in ways {
         let cache = settings(redis, codec).compression(way).compress_above(16).build().unwrap();
         cache.set(&0, &sample()).await.unwrap();
-        entries.push(Raw::to(server).get(&cache.redis_key(&0).unwrap()));
+        entries.push(Raw::to(server).get(&cache.redis_key(&0)));
     }
     entries
 }
@@ -104,7 +104,7 @@ fn counted(before: &Stats, after: &Stats, cases: &[(Vec<u8>, Must)]) -> Result<(
 /// Writes the cases under keys from `first` on, and looks them up in both ways.
 async fn survives(raw: &mut Raw, caches: &[Cache<u64, Sample>; 2], first: u64, cases: &[(Vec<u8>, Must)]) {
     let keys: Vec<u64> = (first..).take(cases.len()).collect();
-    let names: Vec<_> = keys.iter().map(|key| caches[0].redis_key(key).unwrap()).collect();
+    let names: Vec<_> = keys.iter().map(|key| caches[0].redis_key(key)).collect();
     let commands =
         names.iter().zip(cases).map(|(name, (bytes, _))| vec![&b"SET"[..], name.as_bytes(), bytes]);
     raw.send(&commands.collect::<Vec<_>>());
