@@ -36,7 +36,7 @@ pub enum ErrorKind {
     Backpressure,
     /// The server answered with an error.
     Server,
-    /// A key or value is larger than it may be.
+    /// A value is larger than it may be.
     TooLarge,
     /// The value cannot be written in the cache's codec.
     Encode,

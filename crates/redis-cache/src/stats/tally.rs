@@ -58,7 +58,7 @@ tally!(
         Backpressure => backpressure,
         /// The server answered with an error.
         Server => server,
-        /// A key or value was larger than it may be.
+        /// A value was larger than it may be.
         TooLarge => too_large,
         /// A value could not be encoded.
         Encode => encode,

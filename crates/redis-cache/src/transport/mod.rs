@@ -8,6 +8,8 @@ pub(crate) mod direct;
 pub(crate) mod fred;
 #[cfg(feature = "fred")]
 pub(crate) mod lane;
+#[cfg(any(feature = "fred", all(test, perfect21_loom)))]
+mod outbox;
 mod reply;
 
 pub(crate) use reply::{Reply, refused};

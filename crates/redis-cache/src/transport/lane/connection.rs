@@ -9,13 +9,16 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    transport::{Command, Reply},
+    transport::{
+        Command, Reply,
+        outbox::{Outbox, Turn},
+    },
 };
 use bytes::BytesMut;
 use std::{
     collections::VecDeque,
     future::Future,
-    io, mem,
+    io, iter, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -51,13 +54,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    out: BytesMut,
-    /// Somebody writes what stood in `out` before, and has to look here when it is written.
-    writing: bool,
-    /// The stream has not taken all of it yet.
-    unwritten: bool,
-    /// Whether there were several calls when the task wrote last.
-    crowded: bool,
+    outbox: Outbox,
     /// Who waits for the next answers, in order.
     waiting: VecDeque<Waiting>,
     /// How many of them are no parts.
@@ -78,12 +75,6 @@ struct Waiting {
 }
 
 impl Queue {
-    /// Of several commands that are done in one step, the last of which is waited for.
-    fn push_part(&mut self, command: &Command, deadline: Instant) {
-        wire::encode(command, &mut self.out);
-        self.waiting.push_back(Waiting { sender: None, deadline, is_part: true });
-    }
-
     /// What the next one in order is answered. Why a part was refused stands in its own answer alone.
     fn answer(&mut self, reply: Reply) -> Option<(Option<oneshot::Sender<Answered>>, Reply)> {
         let waiting = self.waiting.pop_front()?;
@@ -116,6 +107,27 @@ pub(super) enum Calls<'a> {
     One(&'a Command),
     /// All or none, and what each answers.
     InOneStep(&'a [Command]),
+}
+
+impl Calls<'_> {
+    /// So many answers come before the one that is waited for.
+    fn parts(self) -> usize {
+        match self {
+            Self::One(_) => 0,
+            Self::InOneStep(commands) => commands.len() + 1,
+        }
+    }
+
+    fn encode(self, out: &mut BytesMut) {
+        match self {
+            Self::One(command) => wire::encode(command, out),
+            Self::InOneStep(commands) => {
+                wire::encode(&Command::new("MULTI", []), out);
+                commands.iter().for_each(|command| wire::encode(command, out));
+                wire::encode(&Command::new("EXEC", []), out);
+            }
+        }
+    }
 }
 
 enum Answered {
@@ -192,32 +204,21 @@ impl Shared {
         if queue.calls >= self.max_queued {
             return Err(self.full());
         }
-        let was_empty = queue.out.is_empty();
-        match calls {
-            Calls::One(command) => wire::encode(command, &mut queue.out),
-            Calls::InOneStep(commands) => {
-                queue.push_part(&Command::new("MULTI", []), deadline);
-                commands.iter().for_each(|command| queue.push_part(command, deadline));
-                wire::encode(&Command::new("EXEC", []), &mut queue.out);
-            }
-        }
-        queue.calls += 1;
-        queue.waiting.push_back(Waiting { sender: Some(sender), deadline, is_part: false });
         let is_earlier = queue.alarm.is_none_or(|alarm| deadline < alarm);
         if is_earlier {
             queue.alarm = Some(deadline);
         }
-        // Who is alone, and was the last time, writes: waking the task takes as long as the server does.
-        let alone = queue.calls == 1 && !queue.crowded && !queue.writing;
-        let out = alone.then(|| {
-            queue.writing = true;
-            mem::take(&mut queue.out)
-        });
+        queue.calls += 1;
+        let part = || Waiting { sender: None, deadline, is_part: true };
+        queue.waiting.extend(iter::repeat_with(part).take(calls.parts()));
+        queue.waiting.push_back(Waiting { sender: Some(sender), deadline, is_part: false });
+        let is_alone = queue.calls == 1;
+        let turn = queue.outbox.push(is_alone, |out| calls.encode(out));
         drop(queue);
-        match out {
-            Some(out) => self.write_now(out),
-            None if was_empty => self.filled.notify_one(),
-            None => {}
+        match turn {
+            Turn::Write(out) => self.write_now(out),
+            Turn::Wake => self.filled.notify_one(),
+            Turn::Nothing => {}
         }
         if is_earlier {
             self.alarmed.notify_one();
@@ -286,15 +287,7 @@ impl Shared {
     /// As far as it goes at once; the rest is the task's.
     fn write_now(&self, mut out: BytesMut) {
         let all = self.writer.write_now(&mut out);
-        let mut queue = self.queue();
-        queue.writing = false;
-        // What came meanwhile comes behind.
-        out.extend_from_slice(&queue.out);
-        queue.out = out;
-        queue.unwritten = !all;
-        let is_done = all && queue.out.is_empty();
-        drop(queue);
-        if !is_done {
+        if self.queue().outbox.leave(out, all) {
             self.filled.notify_one();
         }
     }
@@ -306,7 +299,7 @@ impl Shared {
             self.let_others_ask().await;
             while self.take(&mut out) {
                 self.writer.write(&mut out).await?;
-                self.queue().writing = false;
+                self.queue().outbox.written();
             }
         }
     }
@@ -324,17 +317,10 @@ impl Shared {
         }
     }
 
-    /// What is to be written, for the task; there is nothing as long as somebody else writes, who calls it afterwards.
     fn take(&self, out: &mut BytesMut) -> bool {
         let mut queue = self.queue();
-        let free = !queue.writing && (queue.unwritten || !queue.out.is_empty());
-        if free {
-            queue.writing = true;
-            queue.unwritten = false;
-            queue.crowded = queue.calls > 1;
-            mem::swap(out, &mut queue.out);
-        }
-        free
+        let is_crowded = queue.calls > 1;
+        queue.outbox.take(out, is_crowded)
     }
 
     /// All who wait are told by their senders' end.
