@@ -27,6 +27,7 @@
 //! | [`Limits`] | cores and memory that we may use, by cgroup version 1 and 2, cpuset, affinity | 120 µs |
 //! | [`Disk`] | room as `df` counts it | 1 µs |
 //! | [`Host`] | all of it at once, and CPU, memory, load, network, pressure of the machine | below 200 µs |
+//! | [`CoarseClock`] | the time as of the kernel's last tick ([`Clock`](perfect21_core::Clock)) | a third of the exact time |
 //! | [`HostSource`] | the last [`Sample`] as metrics ([`Observe`](perfect21_core::Observe)) | reads nothing |
 //!
 //! # What holds
@@ -43,6 +44,7 @@
 #![forbid(unsafe_code)]
 
 mod cgroup;
+mod clock;
 mod cpu;
 mod disk;
 mod error;
@@ -64,6 +66,7 @@ mod psi;
 mod sample;
 
 pub use cgroup::{Cgroup, CgroupCpu, CgroupMemory};
+pub use clock::CoarseClock;
 pub use cpu::{CpuTimes, Load};
 pub use disk::Disk;
 pub use error::{Error, ErrorKind};

@@ -20,6 +20,7 @@ use bytes::Bytes;
 #[cfg(feature = "tls")]
 use fred::types::config::{Config, TlsConfig, TlsConnector};
 use perfect21_core::{ConfigError, SystemClock};
+use perfect21_host::CoarseClock;
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Settings of a [`RedisCache`] over servers; made by [`RedisCache::builder`].
@@ -213,7 +214,8 @@ impl Builder {
             holds_values: self.near.is_some(),
             hears_all: self.changes == Changes::Tracked,
         };
-        Ok(Some(Arc::new(Store::new(store, Arc::new(SystemClock))?)))
+        // What is held lives for seconds, and each hit asks for the time.
+        Ok(Some(Arc::new(Store::new(store, Arc::new(CoarseClock::new()))?)))
     }
 
     /// Where changes are published.

@@ -37,7 +37,11 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn get(&self, key: &K) -> Result<Option<V>, Error> {
-        Ok(self.lookup(key).await?.found())
+        if let Some(value) = self.shared.at_once(key, Some) {
+            let_others_run().await;
+            return Ok(value);
+        }
+        Ok(self.look(key).await?.found())
     }
 
     /// As [`get`](Self::get), and tells what is known to be absent from what is not known.
@@ -48,12 +52,17 @@ impl<K: Key + ?Sized, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// # Cancel safety
     /// May be dropped at any time.
     pub async fn lookup(&self, key: &K) -> Result<Lookup<V>, Error> {
-        let shared = &*self.shared;
         let known = |value: Option<V>| Some(value.map_or(Lookup::Absent, Lookup::Found));
-        if let Some(known) = shared.at_once(key, known) {
+        if let Some(known) = self.shared.at_once(key, known) {
             let_others_run().await;
             return Ok(known);
         }
+        self.look(key).await
+    }
+
+    /// Where there is no answer at once.
+    async fn look(&self, key: &K) -> Result<Lookup<V>, Error> {
+        let shared = &*self.shared;
         let key = shared.full_key(key);
         let found = shared.find(&key).await;
         shared.judge(&key, found, shared.now_ms())

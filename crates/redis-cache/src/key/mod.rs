@@ -167,15 +167,29 @@ fn push_hex(bytes: &[u8], out: &mut String) {
 
 /// Writes `text` so that it holds no separator, quote, glob, hash-tag brace or control character.
 pub(crate) fn escape(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~@/+=".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !PLAIN[usize::from(byte)]) {
+        out.push_str(&rest[..at]);
+        let escaped = rest[at..].chars().next().map_or(0, char::len_utf8);
+        for byte in rest[at..at + escaped].bytes() {
             // Writing to a String does not fail.
             let _ = write!(out, "%{byte:02X}");
         }
+        rest = &rest[at + escaped..];
     }
+    out.push_str(rest);
 }
+
+/// Bytes that are written as they are.
+const PLAIN: [bool; 256] = {
+    let (mut plain, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        plain[byte as usize] = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
+            | b'-' | b'_' | b'.' | b'~' | b'@' | b'/' | b'+' | b'=');
+        byte += 1;
+    }
+    plain
+};
 
 /// A key that lies in the same slot of a cluster as `key`, and is none that a [`KeyWriter`] writes if `suffix` is not.
 fn beside(key: &str, suffix: &str) -> String {

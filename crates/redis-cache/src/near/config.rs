@@ -55,6 +55,8 @@ impl Near {
     }
 
     /// The longest that an entry is held, whatever its TTL: a bound for what no server told of. Default: one minute.
+    ///
+    /// That an entry's time is over is seen by a clock that is behind by up to a tick of the kernel's, 4 ms mostly.
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.settings.max_age = max_age;
         self

@@ -55,15 +55,15 @@ pub(crate) struct Counters {
     pub(crate) losses: AtomicU64,
 }
 
-/// A value and what says whether it counts.
-pub(crate) struct Held {
-    pub(crate) value: Box<dyn Any + Send + Sync>,
+/// A value and what says whether it counts. The value is last, so that it may be of any type.
+pub(crate) struct Held<T: ?Sized = dyn Any + Send + Sync> {
     pub(crate) bytes: usize,
     epoch: u64,
     /// The generation in which its versions were right.
     generation: AtomicU64,
     /// When it is no longer answered.
     until: Instant,
+    pub(crate) value: T,
 }
 
 /// How far a held value can be relied on.
@@ -299,16 +299,16 @@ impl Ticket<'_> {
     ) {
         let store = self.store;
         let Some(values) = &store.values else { return };
-        let held = Held {
-            value: Box::new(value),
+        let held: Arc<Held> = Arc::new(Held {
             bytes,
             epoch: self.epoch,
             generation: AtomicU64::new(generation),
             until: store.clock.now() + fresh_for.min(store.settings.max_age),
-        };
+            value,
+        });
         self.keep(|_| {
             // One that does not fit is not held.
-            let _ = values.insert(FullKey::clone(&self.key), Arc::new(held));
+            let _ = values.insert(FullKey::clone(&self.key), held);
         });
     }
 
