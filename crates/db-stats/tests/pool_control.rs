@@ -267,7 +267,8 @@ async fn unix_sockets_and_several_hosts_are_tried_in_turn() {
 
     let replica =
         format!("{} target_session_attrs=read-only", config.replace(" target_session_attrs=read-write", ""));
-    let wait = Duration::from_millis(100);
+    // Long enough for a first attempt on a busy machine.
+    let wait = Duration::from_secs(3);
     let pool = Pool::builder(replica.parse().unwrap()).wait_timeout(wait).build().unwrap();
     let error = pool.get().await.unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();

@@ -174,7 +174,7 @@ async fn a_server_that_is_away_is_waited_for() {
     assert_eq!(waiting.await.unwrap().unwrap(), 42);
 
     server.kill().unwrap();
-    let short = common::pool(&server).wait_timeout(Duration::from_millis(100)).build().unwrap();
+    let short = common::pool(&server).wait_timeout(Duration::from_secs(1)).build().unwrap();
     let error = twice(&self::lane(&short, 1), 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
     assert!(std::error::Error::source(&error).is_some());
@@ -207,8 +207,8 @@ async fn a_server_that_falls_silent_is_given_up() {
     let config = format!("postgres://postgres@{}/postgres", proxy.addr());
     let pool = Pool::builder(config.parse().unwrap())
         .statement_timeout(Duration::from_millis(100))
-        .connect_timeout(Duration::from_millis(300))
-        .wait_timeout(Duration::from_millis(500))
+        .connect_timeout(Duration::from_secs(1))
+        .wait_timeout(Duration::from_secs(2))
         .build()
         .unwrap();
     let lane = lane(&pool, 1);
