@@ -2,6 +2,7 @@
 #![cfg(all(feature = "mimalloc", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+#[path = "it/watch_blocks/mod.rs"]
 mod watch_blocks;
 
 #[global_allocator]

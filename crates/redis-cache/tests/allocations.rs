@@ -12,6 +12,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+#[path = "it/support/mod.rs"]
 mod support;
 use support::{
     DEADLINE,

@@ -12,6 +12,7 @@ use std::{
 };
 use tokio::{sync::Mutex, time::sleep};
 
+#[path = "it/support/mod.rs"]
 mod support;
 use support::{DEADLINE, until};
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing is mocked: [`postgres`] and [`redis`] start the installed servers on free loopback ports with a private
 //! directory each, [`fault`] puts a TCP proxy in front of any of them that a test commands while it runs, [`alloc`]
-//! counts what a piece of code allocates, [`trace`] reads request traces, and [`wait`] replaces the sleep that tests
+//! counts what a piece of code allocates, [`events`] collects what it logs, [`trace`] reads request traces, and [`wait`] replaces the sleep that tests
 //! are tempted by.
 //!
 //! ```no_run
@@ -40,6 +40,7 @@
 
 pub mod alloc;
 mod error;
+pub mod events;
 pub mod fault;
 mod guard;
 mod port;
