@@ -109,7 +109,7 @@ fn short_trace() -> (TempDir, String) {
 }
 
 #[test]
-fn a_run_measures_every_row_and_writes_three_reports() {
+fn a_run_measures_every_row_and_its_report_shows_in_a_browser() {
     let (_directory, trace) = short_trace();
     let (output, home, _) = run(&[&SHORT[..], &["--json", &trace]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -154,14 +154,14 @@ fn in_a_browser(report: &Path, keys: &[&str]) {
     let tools = workspace.join("target/tools");
     assert!(
         tools.join("node_modules/playwright-core").exists(),
-        "no playwright-core: run ./scripts/test --install"
+        "no playwright-core: run ./scripts/test install"
     );
     let output = Command::new("node")
         .arg(workspace.join("examples/tests/browser.mjs"))
         .args([report, &tools.join("report.png")])
         .env("PERFECT21_TOOLS", &tools)
         .output()
-        .expect("node runs; ./scripts/test --install brings it");
+        .expect("node runs; ./scripts/test install brings it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(seen["errors"], serde_json::json!([]));

@@ -1,5 +1,5 @@
 //! Which statements are one, compared with PostgreSQL's own parser (`pg_query`, by its Python package pglast, which
-//! `scripts/test --install` puts into `target/tools`).
+//! `scripts/test install` puts into `target/tools`).
 
 use perfect21_db_stats::Fingerprint;
 use std::{
@@ -24,7 +24,7 @@ for line in sys.stdin:
 /// What the server's parser makes of each.
 fn pg_query(statements: &[String]) -> Vec<String> {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python/bin/python");
-    assert!(python.exists(), "pglast is missing: run ./scripts/test --install");
+    assert!(python.exists(), "pglast is missing: run ./scripts/test install");
     let mut child = Command::new(python)
         .args(["-c", SCRIPT])
         .stdin(Stdio::piped())
@@ -48,7 +48,7 @@ fn pg_query(statements: &[String]) -> Vec<String> {
     let output = child.wait_with_output().unwrap();
     writing.join().unwrap().unwrap();
     let answers: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
-    assert_eq!(answers.len(), statements.len(), "pglast is missing or broken: run ./scripts/test --install");
+    assert_eq!(answers.len(), statements.len(), "pglast is missing or broken: run ./scripts/test install");
     answers
         .into_iter()
         .zip(statements)
