@@ -1,4 +1,4 @@
-//! Fingerprints and calls of known statements allocate nothing.
+//! Fingerprints and calls of known statements allocate nothing. In a process of its own for its global allocator.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use perfect21_db_stats::{Fingerprint, Statements};

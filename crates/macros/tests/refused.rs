@@ -1,4 +1,4 @@
-//! Wrong uses do not compile, and the compiler says at the right place what would be right.
+//! Wrong uses do not compile, by `trybuild`, which runs cargo: the compiler points at the place and says what is right.
 
 #[test]
 fn wrong_uses_are_explained() {

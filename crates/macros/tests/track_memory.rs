@@ -1,4 +1,5 @@
-//! `#[track_memory]` leaves a function as it is: its types, borrows, early returns and futures; and it counts.
+//! `#[track_memory]`, in a process of its own for a counting global allocator: it leaves a function as it is (its types,
+//! borrows, early returns and futures), and it counts.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 #![allow(clippy::needless_lifetimes, reason = "what users write")]
 

@@ -1,5 +1,5 @@
-//! A sandbox that refuses `membarrier`: from the start, and entered when pools are in use. Each case is a process of its
-//! own, as there is no way back out of a seccomp filter.
+//! A seccomp filter that refuses `membarrier`, from the start or installed while pools are in use. Each case runs in a
+//! process of its own, because a filter cannot be removed.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 

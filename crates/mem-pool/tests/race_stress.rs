@@ -1,5 +1,5 @@
-//! Threads that use a pool while another one trims it, so that a race detector can watch: `scripts/soak sanitizers` runs
-//! it under the thread sanitizer.
+//! Threads use a pool while another one trims it, without the test harness, so that a race detector can watch:
+//! `scripts/soak sanitizers` runs it under the thread sanitizer.
 //!
 //! It knows what was compiled with it, and so neither the insides of std's locks, channels and test harness, nor fences.
 //! Therefore a main function, no more threads than one segment of a pool's table has seats for, one that trims, objects

@@ -1,4 +1,4 @@
-//! With jemalloc as the process's allocator.
+//! The memory watch with jemalloc, in a process of its own for its global allocator.
 #![cfg(all(feature = "jemalloc", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 

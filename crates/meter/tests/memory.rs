@@ -1,4 +1,5 @@
-//! What recorders allocate: the stated bytes for a series, nothing once warm, and no more for each thread that ends.
+//! What recorders allocate, in a process of its own for a counting global allocator: the stated bytes for a series,
+//! nothing once warm, and no more for each thread that ends.
 #![allow(unsafe_code, reason = "a counting allocator implements the unsafe trait GlobalAlloc")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 

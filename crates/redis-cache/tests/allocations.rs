@@ -1,4 +1,4 @@
-//! What this process holds is answered without memory.
+//! Hits of the near cache allocate nothing. In a process of its own for its global allocator.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use perfect21_redis_cache::{Cache, Near, RedisCache};

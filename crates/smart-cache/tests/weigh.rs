@@ -1,4 +1,4 @@
-//! What values own on the heap, beside what an allocator counts.
+//! The sizes that `Weigh` reports match the allocator's counts. In a process of its own for its global allocator.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use perfect21_smart_cache::{Cache, Weigh};

@@ -2,7 +2,7 @@
 //!
 //! Nothing is mocked: [`postgres`] and [`redis`] start the installed servers on free loopback ports with a private
 //! directory each, [`fault`] puts a TCP proxy in front of any of them that a test commands while it runs, [`alloc`]
-//! counts what a piece of code allocates, [`events`] collects what it logs, [`trace`] reads request traces, and [`wait`] replaces the sleep that tests
+//! counts what a piece of code allocates, [`events`] collects what it logs, [`trace`] reads request traces, [`soak`] says how many rounds a test runs, and [`wait`] replaces the sleep that tests
 //! are tempted by.
 //!
 //! ```no_run
@@ -46,6 +46,7 @@ mod guard;
 mod port;
 pub mod postgres;
 pub mod redis;
+pub mod soak;
 pub mod trace;
 pub mod wait;
 

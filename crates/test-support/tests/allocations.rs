@@ -1,4 +1,4 @@
-//! The counting allocator counts what it says, per thread and for the process.
+//! The counting allocator, in a process of its own because it is the global one: counts per thread and of the process.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::{hint::black_box, thread};

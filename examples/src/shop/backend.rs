@@ -8,6 +8,9 @@ use tokio_postgres::{Config, NoTls};
 /// Connections that a service may open to its database.
 pub const CONNECTIONS: usize = 20;
 
+/// How long a request waits for a connection before it is answered with 503.
+pub(super) const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The shop's database.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -104,7 +107,7 @@ impl Database {
                 let manager = Manager::from_config((**config).clone(), NoTls, fast);
                 let pool = Pool::builder(manager)
                     .max_size(CONNECTIONS)
-                    .wait_timeout(Some(Duration::from_secs(30)))
+                    .wait_timeout(Some(WAIT_TIMEOUT))
                     .runtime(Runtime::Tokio1)
                     .build();
                 Ok(Arc::new(PostgresRepository::new(pool.map_err(RepositoryError::database)?)))

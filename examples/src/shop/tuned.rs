@@ -1,7 +1,7 @@
 //! The tuned service: the same routes and database, with the parts of Perfect21 around them.
 
 use super::{
-    backend::{CONNECTIONS, Database},
+    backend::{CONNECTIONS, Database, WAIT_TIMEOUT},
     model::{NewUser, ProductPage, RatingCount, User},
     repository::{PostgresRepository, Queries, Repository, RepositoryError, failed},
     routes::{Shop, routes},
@@ -64,7 +64,11 @@ pub struct Counted {
 
 impl Counted {
     async fn open(config: &tokio_postgres::Config) -> Result<Self, TunedError> {
-        let pool = Pool::builder(config.clone()).max_size(CONNECTIONS).min_idle(4).build()?;
+        let pool = Pool::builder(config.clone())
+            .max_size(CONNECTIONS)
+            .min_idle(4)
+            .wait_timeout(WAIT_TIMEOUT)
+            .build()?;
         pool.fill().await.map_err(TunedError::Database)?;
         let server = ServerWatch::builder(pool.clone()).interval(Duration::from_secs(5)).build()?;
         Ok(Self { pool, server })

@@ -185,7 +185,8 @@ fn in_a_browser(report: &Path, keys: &[&str]) {
 
 #[test]
 fn real_servers_take_the_place_of_embedded_ones() {
-    let (output, home, _) = run(&[&SHORT[..], &["--postgres", "--redis"]].concat());
+    let (_directory, trace) = short_trace();
+    let (output, home, _) = run(&[&SHORT[..], &["--postgres", "--redis", &trace]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let setup = json(home.path())["setup"].to_string();
     assert!(setup.contains("PostgreSQL (private)") && setup.contains("Redis (private)"), "{setup}");
@@ -213,7 +214,8 @@ fn the_users_database_is_left_as_it_was_found() {
 
 #[test]
 fn the_guides_preset_runs_its_own_probes() {
-    let (output, home, _) = run(&["--preset", "guide"]);
+    let (_directory, trace) = short_trace();
+    let (output, home, _) = run(&["--preset", "guide", &trace]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report = json(home.path());
     let phases = report["tables"][0]["rows"].as_array().unwrap();

@@ -8,6 +8,7 @@ use perfect21_db_stats::{
     ErrorKind,
     partition::{Action, Expired, Interval, Partitions, Retention},
 };
+use perfect21_test_support::soak;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
@@ -43,7 +44,8 @@ async fn a_run_ended_at_any_point_is_repaired_by_the_next() {
         let _ = partitions.maintain(&client).await.unwrap().whole().unwrap();
         let mut whole = began.elapsed();
         let mut ended = 0;
-        for nth in 0..30 {
+        let rounds = soak::rounds(15, 30);
+        for nth in 0..rounds {
             watcher.batch_execute(FAULTY).await.unwrap();
             drop_strays(&watcher).await;
             let client = connect_to(&url).await;
@@ -51,7 +53,7 @@ async fn a_run_ended_at_any_point_is_repaired_by_the_next() {
             let began = Instant::now();
             let run = partitions.maintain(&client);
             let end = async {
-                tokio::time::sleep(whole.mul_f64(f64::from(nth) / 28.0)).await;
+                tokio::time::sleep(whole.mul_f64(f64::from(nth) / f64::from(rounds - 2))).await;
                 if by_server {
                     watcher.query("SELECT pg_terminate_backend($1, 5000)", &[&pid]).await.unwrap();
                     std::future::pending::<()>().await;
@@ -107,13 +109,14 @@ async fn retention_ended_at_any_point_is_repaired_by_the_next() {
         let began = Instant::now();
         let _ = partitions.maintain(&client).await.unwrap().whole().unwrap();
         let whole = began.elapsed();
-        for nth in 0..20 {
+        let rounds = soak::rounds(10, 20);
+        for nth in 0..rounds {
             watcher.batch_execute(make).await.unwrap();
             drop_strays(&watcher).await;
             let client = connect_to(&url).await;
             let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
             let end = async {
-                tokio::time::sleep(whole.mul_f64(f64::from(nth) / 19.0)).await;
+                tokio::time::sleep(whole.mul_f64(f64::from(nth) / f64::from(rounds - 1))).await;
                 watcher.query("SELECT pg_terminate_backend($1, 5000)", &[&pid]).await.unwrap();
                 std::future::pending::<()>().await;
             };

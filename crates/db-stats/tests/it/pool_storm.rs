@@ -2,7 +2,7 @@
 
 use crate::common::{eventually, others, outside, pool};
 use perfect21_db_stats::{Connection, Error, Pool};
-use perfect21_test_support::postgres::Postgres;
+use perfect21_test_support::{postgres::Postgres, soak};
 use std::{
     sync::{
         Arc,
@@ -62,7 +62,7 @@ async fn after_random_time_outs_every_connection_is_idle_and_works() {
         .unwrap();
     let pool = pool(&server).max_size(8).wait_timeout(Duration::from_secs(20)).build().unwrap();
     let done = Arc::new(AtomicU64::new(0));
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(soak::rounds(3, 60).into());
     let users: Vec<_> = (0..200)
         .map(|seed| tokio::spawn(user(pool.clone(), fastrand::Rng::with_seed(seed), end, Arc::clone(&done))))
         .collect();

@@ -4,7 +4,7 @@ use crate::common::{abandon, eventually, outside, pool};
 use futures_util::future::join_all;
 use perfect21_core::ManualClock;
 use perfect21_db_stats::{ErrorKind, Order, Pool, QueryCache, Rows};
-use perfect21_test_support::postgres::Postgres;
+use perfect21_test_support::{postgres::Postgres, soak};
 use std::{
     sync::{
         Arc,
@@ -83,8 +83,8 @@ async fn no_reader_sees_less_than_was_acknowledged_before_it_asked() {
     let readers = (0..8).map(|reader| {
         let (cache, acknowledged) = (cache.clone(), Arc::clone(&acknowledged));
         tokio::spawn(async move {
-            for round in 0..1500 {
-                let id = (reader + round) % 4;
+            for round in 0..soak::rounds(500, 15_000) {
+                let id = ((reader + round) % 4) as i32;
                 let table = if round % 2 == 0 { "t" } else { "v" };
                 let least = acknowledged[id as usize].load(Ordering::SeqCst);
                 let sql = format!("SELECT n FROM {table} WHERE id = $1");
