@@ -6,6 +6,7 @@ use perfect21_db_stats::{
     ErrorKind,
     index::{Index, Indexes, IndexesBuilder, Key, Outcome, State},
 };
+use perfect21_test_support::wait::DEADLINE;
 use std::{error::Error as _, time::Duration};
 use tokio_postgres::Client;
 
@@ -101,7 +102,7 @@ async fn a_killed_or_dropped_build_is_cleaned_and_built_by_the_next() {
             // As a pool does, which cancels what a lost future left.
             watcher.query("SELECT pg_cancel_backend($1)", &[&pid]).await.unwrap();
         }
-        let wanted = one().wait(Duration::from_secs(20)).build().unwrap();
+        let wanted = one().wait(DEADLINE).build().unwrap();
         let client = if by_server { connect_to(&server.url()).await } else { client };
         let states = wanted.diff(&client).await.unwrap().entries;
         assert_eq!(states[0].state, State::Invalid { building: false });

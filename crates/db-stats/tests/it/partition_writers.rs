@@ -4,7 +4,7 @@
 
 use crate::partition_common::{self, builder, clock, connect, count, left_behind, set};
 use perfect21_db_stats::partition::{Expired, Interval, Retention};
-use perfect21_test_support::postgres::Postgres;
+use perfect21_test_support::{postgres::Postgres, wait::DEADLINE};
 use std::{
     sync::{
         Arc,
@@ -30,7 +30,7 @@ async fn server() -> Postgres {
     let waiting = two.batch_execute("SET lock_timeout = '2s'; SELECT FROM control");
     let (waited, ()) = tokio::join!(waiting, async {
         let seen = async || (long_waits(&server).len() == 1, ());
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + DEADLINE;
         while !seen().await.0 {
             assert!(Instant::now() < deadline, "a long wait is not seen in the log");
             tokio::time::sleep(Duration::from_millis(10)).await;

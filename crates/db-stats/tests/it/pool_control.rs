@@ -2,6 +2,7 @@
 
 use crate::common::{self, eventually, one, others, outside, pid, pool, single};
 use perfect21_db_stats::{ErrorKind, Pool};
+use perfect21_test_support::wait::DEADLINE;
 use perfect21_test_support::{
     fault::{Proxy, Way},
     postgres::Postgres,
@@ -74,7 +75,7 @@ async fn a_dead_idle_connection_is_found_by_its_keep_alive() {
         .max_size(1)
         .keep_alive(Duration::from_millis(50))
         .connect_timeout(Duration::from_secs(2))
-        .wait_timeout(Duration::from_secs(20))
+        .wait_timeout(DEADLINE)
         .build()
         .unwrap();
     let first = pid(&mut pool.get().await.unwrap()).await;
@@ -100,7 +101,7 @@ async fn a_server_that_falls_silent_under_a_statement_is_left() {
     let pool = Pool::builder(config.parse().unwrap())
         .max_size(1)
         .statement_timeout(Duration::from_millis(50))
-        .wait_timeout(Duration::from_secs(20))
+        .wait_timeout(DEADLINE)
         .build()
         .unwrap();
     let mut connection = pool.get().await.unwrap();
@@ -252,7 +253,7 @@ async fn unix_sockets_and_several_hosts_are_tried_in_turn() {
         "host=127.0.0.1,{dir} port={nowhere},{} user=postgres target_session_attrs=read-write",
         server.port()
     );
-    let pool = Pool::builder(config.parse().unwrap()).wait_timeout(Duration::from_secs(20)).build().unwrap();
+    let pool = Pool::builder(config.parse().unwrap()).wait_timeout(DEADLINE).build().unwrap();
     let mut connection = pool.get().await.unwrap();
     assert!(one::<bool>(&mut connection, "SELECT inet_client_addr() IS NULL").await);
     // Cancels find the same way.

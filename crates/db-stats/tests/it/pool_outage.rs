@@ -2,7 +2,7 @@
 
 use crate::common::{eventually, others, outside, pool};
 use perfect21_db_stats::{ErrorKind, Pool};
-use perfect21_test_support::postgres::Postgres;
+use perfect21_test_support::{postgres::Postgres, wait::DEADLINE};
 use std::{
     collections::BTreeSet,
     error::Error,
@@ -252,7 +252,7 @@ async fn a_process_that_is_stopped_costs_its_own_statement() {
     let pool = pool(&server)
         .max_size(2)
         .statement_timeout(Duration::from_millis(100))
-        .wait_timeout(Duration::from_secs(20))
+        .wait_timeout(DEADLINE)
         .build()
         .unwrap();
     let mut connection = pool.get().await.unwrap();

@@ -2,7 +2,7 @@
 
 use crate::common::{self, abandon, eventually, one, others, outside, pid, single};
 use perfect21_db_stats::{ErrorKind, Reset};
-use perfect21_test_support::postgres::Postgres;
+use perfect21_test_support::{postgres::Postgres, wait::DEADLINE};
 use std::time::{Duration, Instant};
 
 const STATUS: &str = "SELECT txid_current_if_assigned() IS NULL";
@@ -175,7 +175,7 @@ async fn resets_can_be_always_or_never() {
         (Reset::Always, "SELECT hidden()", "4MB"),
         (Reset::Never, "SET work_mem = '77MB'", "77MB"),
     ] {
-        let wait = Duration::from_secs(20);
+        let wait = DEADLINE;
         let pool = common::pool(&server).max_size(1).wait_timeout(wait).reset(reset).build().unwrap();
         pool.get().await.unwrap().execute(statement, &[]).await.unwrap();
         let found: String = one(&mut pool.get().await.unwrap(), "SHOW work_mem").await;
@@ -222,8 +222,7 @@ async fn a_connection_that_ends_in_its_users_hands_says_that_nothing_was_sent() 
 #[tokio::test]
 async fn terminated_connections_are_not_handed_out() {
     let server = Postgres::start().unwrap();
-    let pool =
-        common::pool(&server).max_size(4).wait_timeout(Duration::from_secs(20)).min_idle(4).build().unwrap();
+    let pool = common::pool(&server).max_size(4).wait_timeout(DEADLINE).min_idle(4).build().unwrap();
     pool.fill().await.unwrap();
     let beside = outside(&server).await;
     let end = "SELECT count(pg_terminate_backend(pid, 20000)) FROM pg_stat_activity

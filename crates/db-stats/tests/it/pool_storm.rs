@@ -2,7 +2,7 @@
 
 use crate::common::{eventually, others, outside, pool};
 use perfect21_db_stats::{Connection, Error, Pool};
-use perfect21_test_support::{postgres::Postgres, soak};
+use perfect21_test_support::{postgres::Postgres, soak, wait::DEADLINE};
 use std::{
     sync::{
         Arc,
@@ -60,7 +60,7 @@ async fn after_random_time_outs_every_connection_is_idle_and_works() {
         .batch_execute("CREATE TABLE t (i int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 0), (2, 0)")
         .await
         .unwrap();
-    let pool = pool(&server).max_size(8).wait_timeout(Duration::from_secs(20)).build().unwrap();
+    let pool = pool(&server).max_size(8).wait_timeout(DEADLINE).build().unwrap();
     let done = Arc::new(AtomicU64::new(0));
     let end = Instant::now() + Duration::from_secs(soak::rounds(3, 60).into());
     let users: Vec<_> = (0..200)

@@ -3,8 +3,8 @@
 
 use crate::common::{abandon, one, outside};
 use perfect21_db_stats::{ErrorKind, Pool};
-use perfect21_test_support::postgres::Postgres;
-use std::{error::Error, sync::Arc, time::Duration};
+use perfect21_test_support::{postgres::Postgres, wait::DEADLINE};
+use std::{error::Error, sync::Arc};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer};
 
 const SECURE: &str = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
@@ -36,7 +36,7 @@ fn trusting(certificate: Option<CertificateDer<'static>>) -> ClientConfig {
 fn pool(server: &Postgres, mode: &str, tls: ClientConfig) -> Pool {
     let config = format!("host=127.0.0.1 port={} user=postgres sslmode={mode}", server.port());
     let builder = Pool::builder(config.parse().unwrap()).max_size(1).tls(tls);
-    builder.wait_timeout(Duration::from_secs(20)).build().unwrap()
+    builder.wait_timeout(DEADLINE).build().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

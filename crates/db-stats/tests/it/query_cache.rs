@@ -4,7 +4,7 @@ use crate::common::{abandon, eventually, outside, pool};
 use futures_util::future::join_all;
 use perfect21_core::ManualClock;
 use perfect21_db_stats::{ErrorKind, Order, Pool, QueryCache, Rows};
-use perfect21_test_support::{postgres::Postgres, soak};
+use perfect21_test_support::{postgres::Postgres, soak, wait::DEADLINE};
 use std::{
     sync::{
         Arc,
@@ -19,7 +19,7 @@ const NOTHING: &[&(dyn ToSql + Sync)] = &[];
 async fn start(schema: &str) -> (Postgres, Pool, QueryCache) {
     let server = Postgres::start().unwrap();
     outside(&server).await.batch_execute(schema).await.unwrap();
-    let pool = pool(&server).max_size(4).wait_timeout(Duration::from_secs(20)).build().unwrap();
+    let pool = pool(&server).max_size(4).wait_timeout(DEADLINE).build().unwrap();
     let cache = QueryCache::builder(pool.clone()).build().unwrap();
     (server, pool, cache)
 }

@@ -2,6 +2,7 @@
 
 use crate::common::{eventually, outside, pool};
 use perfect21_db_stats::{ErrorKind, Pool, QueryCache};
+use perfect21_test_support::wait::DEADLINE;
 use perfect21_test_support::{
     fault::{Proxy, Way},
     postgres::Postgres,
@@ -49,7 +50,7 @@ async fn start() -> (Postgres, Client, Pool, QueryCache) {
     let server = Postgres::start().unwrap();
     let beside = outside(&server).await;
     beside.batch_execute(TABLE).await.unwrap();
-    let pool = pool(&server).max_size(4).wait_timeout(Duration::from_secs(20)).build().unwrap();
+    let pool = pool(&server).max_size(4).wait_timeout(DEADLINE).build().unwrap();
     let cache = listening(&pool);
     (server, beside, pool, cache)
 }

@@ -3,6 +3,7 @@
 use crate::common::{self, eventually, outside, pool};
 use futures_util::future::join_all;
 use perfect21_db_stats::{Error, ErrorKind, Pool, ReadLane};
+use perfect21_test_support::wait::DEADLINE;
 use perfect21_test_support::{
     fault::{Proxy, Way},
     postgres::Postgres,
@@ -28,8 +29,8 @@ async fn start(connections: usize) -> (Postgres, Client, Pool, ReadLane) {
     let beside = outside(&server).await;
     let pool = pool(&server)
         .application_name("lane")
-        .wait_timeout(Duration::from_secs(20))
-        .statement_timeout(Duration::from_secs(20))
+        .wait_timeout(DEADLINE)
+        .statement_timeout(DEADLINE)
         .build()
         .unwrap();
     let lane = lane(&pool, connections);

@@ -2,7 +2,7 @@
 
 use crate::common::{outside, pool};
 use perfect21_db_stats::{ErrorKind, Order, Pool, Reset, SlowLog, SlowPlans};
-use perfect21_test_support::postgres::Postgres;
+use perfect21_test_support::{postgres::Postgres, wait::DEADLINE};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -91,8 +91,7 @@ async fn a_plan_is_for_any_parameters_and_leaves_nothing() {
 async fn a_plan_that_is_given_up_leaves_nothing_that_stands_in_the_way() {
     let server = Postgres::start().unwrap();
     for reset in [Reset::Dirty, Reset::Never] {
-        let pool =
-            pool(&server).max_size(1).wait_timeout(Duration::from_secs(20)).reset(reset).build().unwrap();
+        let pool = pool(&server).max_size(1).wait_timeout(DEADLINE).reset(reset).build().unwrap();
         for step in 0..60 {
             let cut = Duration::from_micros(40 * step);
             let _ = tokio::time::timeout(cut, pool.explain("SELECT 1")).await;

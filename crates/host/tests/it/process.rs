@@ -2,15 +2,13 @@
 #![cfg(target_os = "linux")]
 
 use perfect21_host::{Bytes, CpuShare, ErrorKind, Process, ProcessUsage};
+use perfect21_test_support::wait::DEADLINE;
 use std::{
     fs::{self, File},
     hint::black_box,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
-
-/// How long an event of another process may take on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Waits on its input: it lives until we close it, and ends by itself should this test be killed.
 fn child() -> Child {

@@ -9,6 +9,7 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 use perfect21_http_perf::{ResponseCache, response_cache::Refusal};
+use perfect21_test_support::wait::DEADLINE;
 use std::{
     io,
     sync::{
@@ -24,8 +25,6 @@ use tokio::{
     task::JoinSet,
 };
 use tower_http::compression::CompressionLayer;
-
-const DEADLINE: Duration = Duration::from_secs(20);
 
 struct Server {
     address: std::net::SocketAddr,

@@ -6,6 +6,7 @@ use perfect21_mem_pool::{
     BoundedPool, BufferPool, Pool,
     watch::{Pressure, Running, Surplus, Trim, Trimmed, Watch},
 };
+use perfect21_test_support::wait::DEADLINE;
 use std::{
     sync::{
         Arc, Mutex, OnceLock,
@@ -14,8 +15,6 @@ use std::{
     },
     time::Duration,
 };
-
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Does what it is made of, and counts.
 struct Part<F>(F, AtomicU64);

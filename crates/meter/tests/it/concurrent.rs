@@ -1,5 +1,6 @@
 //! Snapshots while threads record.
 
+use perfect21_test_support::wait::DEADLINE;
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -66,7 +67,6 @@ fn snapshots_of_a_latency_cell_only_grow() {
 }
 
 fn wait_for_all(alive: &AtomicUsize, all: usize) {
-    const DEADLINE: Duration = Duration::from_secs(20);
     let started = Instant::now();
     while alive.load(Ordering::Relaxed) < all {
         assert!(started.elapsed() < DEADLINE, "only {alive:?} of {all} threads recorded");

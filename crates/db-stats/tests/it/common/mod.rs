@@ -3,28 +3,31 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use perfect21_db_stats::{Connection, Pool, PoolBuilder};
-use perfect21_test_support::postgres::Postgres;
+use perfect21_test_support::{postgres::Postgres, wait::DEADLINE};
 use std::time::Duration;
 use tokio_postgres::{Client, NoTls, types::FromSqlOwned};
 
 pub(crate) fn pool(server: &Postgres) -> PoolBuilder {
-    Pool::builder(server.url().parse().unwrap()).max_size(2).wait_timeout(Duration::from_secs(20))
+    Pool::builder(server.url().parse().unwrap()).max_size(2).wait_timeout(DEADLINE)
 }
 
 /// A pool of one connection, so that the next user gets what the last one left.
 pub(crate) fn single(server: &Postgres) -> Pool {
-    pool(server).max_size(1).wait_timeout(Duration::from_secs(20)).build().unwrap()
+    pool(server).max_size(1).wait_timeout(DEADLINE).build().unwrap()
 }
 
 /// Polls until it holds; a state that never comes fails with what was last seen.
 pub(crate) async fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl AsyncFnMut() -> (bool, T)) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     loop {
         let (holds, seen) = look().await;
         if holds {
             return;
         }
-        assert!(tokio::time::Instant::now() < deadline, "not within 20 s: {what}; last seen: {seen:?}");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "{what} did not happen in {DEADLINE:?}; last seen: {seen:?}"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

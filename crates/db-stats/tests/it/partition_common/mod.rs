@@ -4,7 +4,7 @@
 
 use perfect21_core::ManualClock;
 use perfect21_db_stats::partition::{Partitions, PartitionsBuilder};
-use perfect21_test_support::postgres::Postgres;
+use perfect21_test_support::{postgres::Postgres, wait::DEADLINE};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -76,11 +76,11 @@ pub(crate) async fn left_behind(client: &Client) -> Vec<String> {
     client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Polls until it holds, for 20 s at most.
+/// Polls until it holds, for at most [`DEADLINE`].
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "not within 20 s: {what}");
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not happen in {DEADLINE:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

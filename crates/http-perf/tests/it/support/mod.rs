@@ -15,12 +15,10 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-/// After this long an event that a test waits for will not come any more.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub use perfect21_test_support::wait::DEADLINE;
 
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub type Handler = Arc<dyn Fn(Request<Body>, usize) -> BoxFuture<Response<Body>> + Send + Sync>;

@@ -15,8 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After so long a test that waits for something has failed.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) use perfect21_test_support::wait::DEADLINE;
 
 pub(crate) const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 

@@ -9,8 +9,7 @@ use perfect21_test_support::redis::Redis;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
-/// Nothing in the tests lasts this long unless it hangs.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) use perfect21_test_support::wait::DEADLINE;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Product {
