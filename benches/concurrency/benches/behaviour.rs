@@ -8,8 +8,13 @@ use perfect21_bench_concurrency::simulation::{
 use perfect21_concurrency::balance::Policy;
 
 fn main() {
-    limiter();
-    balancer();
+    let only = std::env::args().nth(1).unwrap_or_default();
+    if only != "balancer" {
+        limiter();
+    }
+    if only != "limiter" {
+        balancer();
+    }
 }
 
 const LIMITER: &str = "
@@ -101,8 +106,8 @@ servers at a third of the speed a p99 of 95 ms.
 
 fn balancer() {
     println!("{BALANCER}\nSeeds: {:?}\n", balancer::SEEDS);
-    println!("| trouble | requests go | p99 ms | goodput % | share of the bad one % | recovered s |");
-    println!("|---|---|---|---|---|---|");
+    println!("| trouble | requests go | background failures % | p99 ms | goodput % | share of the bad one % | recovered s |");
+    println!("|---|---|---|---|---|---|---|");
     let spreads = [
         ("one after the other", Spread::RoundRobin),
         ("least in flight", Spread::Ours(Policy::LeastInFlight)),
@@ -110,24 +115,35 @@ fn balancer() {
     ];
     for trouble in [Trouble::None, Trouble::Slow, Trouble::Fails, Trouble::Hangs, Trouble::Unequal] {
         for (name, spread) in spreads {
-            let runs = balancer::SEEDS.map(|seed| balancer::run(spread, trouble, seed));
-            let cell = |figure: fn(&balancer::Figures) -> f64, worst: fn(f64, f64) -> f64, digits: usize| {
-                let mean = runs.iter().map(figure).sum::<f64>() / runs.len() as f64;
-                let worst = runs.iter().map(figure).fold(figure(&runs[0]), worst);
-                format!("{mean:.digits$} ({worst:.digits$})")
+            let with_failures: &[f64] = match spread {
+                Spread::Ours(_) => &[0.0, 0.005, 0.02, 0.05],
+                _ => &[0.0],
             };
-            println!(
-                "| {trouble:?} | {name} | {} | {} | {} | {} |",
-                cell(|run| run.p99_ms, f64::max, 1),
-                cell(|run| run.goodput * 100.0, f64::min, 3),
-                cell(|run| run.bad_share * 100.0, f64::max, 3),
-                if matches!(trouble, Trouble::None | Trouble::Unequal) {
-                    "-".to_owned()
-                } else {
-                    cell(|run| run.recovered_s, f64::max, 0)
-                },
-            );
+            for background in with_failures {
+                balancer_row(trouble, name, spread, *background);
+            }
         }
     }
     println!("{BALANCER_OTHERS}");
+}
+
+fn balancer_row(trouble: Trouble, name: &str, spread: Spread, background: f64) {
+    let runs = balancer::SEEDS.map(|seed| balancer::run_failing(spread, trouble, background, seed));
+    let cell = |figure: fn(&balancer::Figures) -> f64, worst: fn(f64, f64) -> f64, digits: usize| {
+        let mean = runs.iter().map(figure).sum::<f64>() / runs.len() as f64;
+        let worst = runs.iter().map(figure).fold(figure(&runs[0]), worst);
+        format!("{mean:.digits$} ({worst:.digits$})")
+    };
+    println!(
+        "| {trouble:?} | {name} | {} | {} | {} | {} | {} |",
+        background * 100.0,
+        cell(|run| run.p99_ms, f64::max, 1),
+        cell(|run| run.goodput * 100.0, f64::min, 3),
+        cell(|run| run.bad_share * 100.0, f64::max, 3),
+        if matches!(trouble, Trouble::None | Trouble::Unequal) {
+            "-".to_owned()
+        } else {
+            cell(|run| run.recovered_s, f64::max, 0)
+        },
+    );
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod balance;
+mod balance_failures;
 mod balance_layer;
 mod batch;
 mod executor;
