@@ -3,12 +3,16 @@
 
 use perfect21_bench_concurrency::simulation::{
     balancer::{self, Spread, Trouble},
-    limiter::{Figures, Kind, Runs, SEEDS, Scenario},
+    limiter::{Figures, Kind, Runs, SEEDS, Scenario, run_failing},
 };
 use perfect21_concurrency::balance::Policy;
 
 fn main() {
     let only = std::env::args().nth(1).unwrap_or_default();
+    if only == "failing" {
+        failing();
+        return;
+    }
     if only != "balancer" {
         limiter();
     }
@@ -77,7 +81,37 @@ fn limiter() {
         }
         println!();
     }
+    failing();
     println!("{OTHERS}");
+}
+
+const FAILING: &str = "
+### Failures that have nothing to do with load: goodput at least 95 % of what could succeed
+
+The same server without failures for 22 s, then a share of the calls fails after it was served and is reported as overload. Cells:
+goodput % of what could succeed (the worst seed) / the mean limit, of the second half of 90 s.
+";
+
+fn failing() {
+    println!("{FAILING}");
+    println!("| load | limit | 0 % | 0.5 % | 1 % | 2 % | 5 % |");
+    println!("|---|---|---|---|---|---|---|");
+    for load in [0.7, 1.0, 2.0] {
+        for kind in Kind::ALL {
+            let cells = [0.0, 0.005, 0.01, 0.02, 0.05].map(|failing| {
+                let run = |seed: &u64| run_failing(kind, load, failing, 90, *seed);
+                let runs = Runs(SEEDS.iter().map(run).collect());
+                format!(
+                    "{:.1} ({:.1}) / {:.0}",
+                    runs.mean(|run| run.goodput * 100.0),
+                    runs.lowest(|run| run.goodput * 100.0),
+                    runs.mean(|run| run.limit)
+                )
+            });
+            println!("| {load} | {} | {} |", kind.name(), cells.join(" | "));
+        }
+    }
+    println!();
 }
 
 fn never(mean: f64, highest: f64) -> String {
@@ -106,7 +140,9 @@ servers at a third of the speed a p99 of 95 ms.
 
 fn balancer() {
     println!("{BALANCER}\nSeeds: {:?}\n", balancer::SEEDS);
-    println!("| trouble | requests go | background failures % | p99 ms | goodput % | share of the bad one % | recovered s |");
+    println!(
+        "| trouble | requests go | background failures % | p99 ms | goodput % | share of the bad one % | recovered s |"
+    );
     println!("|---|---|---|---|---|---|---|");
     let spreads = [
         ("one after the other", Spread::RoundRobin),

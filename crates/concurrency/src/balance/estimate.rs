@@ -93,12 +93,15 @@ impl Estimate {
         }
         let old = self.nanos();
         if old > floor && now.saturating_sub(self.at.load(Relaxed)) >= since {
-            let new = floor + (old - floor) * keeps(since, decay);
+            let new = floor + (old - floor) * keeps(since, decay * UNASKED);
             // Unless an answer came in between, which knows better.
             let _ = self.nanos.compare_exchange(old.to_bits(), new.to_bits(), Relaxed, Relaxed);
         }
     }
 }
+
+/// How much sooner the latency of an endpoint without requests is forgotten than that of one with requests.
+const UNASKED: f64 = 0.6;
 
 /// The bounds of a latency in nanoseconds: one, so that zero is "no answer yet", and a day.
 pub(super) const SHORTEST: f64 = 1.0;

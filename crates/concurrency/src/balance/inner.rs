@@ -156,7 +156,8 @@ impl<E> Inner<E> {
     pub(super) fn forget_all(&self, now: u64, since: u64) {
         let set = self.set();
         let available = || set.slots().iter().filter(|slot| self.is_available(slot));
-        let mut estimates: Vec<f64> = available().filter_map(|slot| slot.endpoint.estimate.latency()).collect();
+        let mut estimates: Vec<f64> =
+            available().filter_map(|slot| slot.endpoint.estimate.latency()).collect();
         if !estimates.is_empty() {
             // The middle one: a single endpoint that is slow must not move what is taken for usual.
             let middle = (estimates.len() - 1) / 2;

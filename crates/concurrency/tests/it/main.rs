@@ -11,6 +11,7 @@ mod limit;
 mod limit_adaptive;
 mod limit_algorithms;
 mod limit_cancel;
+mod limit_http;
 mod limit_layer;
 mod limit_model;
 mod limit_order;

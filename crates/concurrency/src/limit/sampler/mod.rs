@@ -165,12 +165,14 @@ impl Sampler {
     #[cold]
     fn close(&self, now: u64, semaphore: &Semaphore) -> Option<Change> {
         let ended = self.tally.ended();
-        if ended < FEW {
-            return None;
-        }
         let mut open = self.open.try_lock()?;
         let duration = now.saturating_sub(open.since);
         let patient = duration < open.length.saturating_mul(u64::from(PATIENCE));
+        // Under a low limit and calls that all time out, a few may take minutes to end.
+        let few = if patient { FEW } else { FEW.min(semaphore.limit() as u64) };
+        if ended < few {
+            return None;
+        }
         if now < self.due.load(Relaxed) || patient && ended < self.plan.min_samples {
             return None;
         }
