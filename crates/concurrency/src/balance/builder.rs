@@ -65,7 +65,7 @@ impl<E> BalancerBuilder<E> {
             min_requests: 10,
             min_success: 0.7,
             max_failures_in_a_row: 5,
-            ejection: (Duration::from_secs(1), Duration::from_secs(3)),
+            ejection: (Duration::from_secs(1), Duration::from_secs(2)),
             max_ejected: 0.5,
             slow_start: Duration::from_secs(2),
             max_retries: 2,
@@ -121,7 +121,7 @@ impl<E> BalancerBuilder<E> {
         self
     }
 
-    /// How long an endpoint is out: the first time, doubled for each time in a row, and the most. Default: 1 s and 3 s; what
+    /// How long an endpoint is out: the first time, doubled for each time in a row, and the most. Default: 1 s and 2 s; what
     /// that costs is one request each time, which goes to another endpoint if it is [run](Balancer::run) with retries.
     pub fn ejection_time(mut self, first: Duration, most: Duration) -> Self {
         self.ejection = (first, most);

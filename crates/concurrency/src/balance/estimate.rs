@@ -49,6 +49,7 @@ impl Estimate {
         let new = if took >= old {
             took
         } else {
+            let decay = if took * FAR_BELOW < old { decay * RECOVERS } else { decay };
             let keep = keeps(since, decay);
             old * keep + took * (1.0 - keep)
         };
@@ -101,7 +102,11 @@ impl Estimate {
 }
 
 /// How much sooner the latency of an endpoint without requests is forgotten than that of one with requests.
-const UNASKED: f64 = 0.6;
+const UNASKED: f64 = 0.5;
+
+/// An answer this many times shorter than the estimate is one of an endpoint that recovered: it counts as if more time had passed.
+const FAR_BELOW: f64 = 4.0;
+const RECOVERS: f64 = 0.5;
 
 /// The bounds of a latency in nanoseconds: one, so that zero is "no answer yet", and a day.
 pub(super) const SHORTEST: f64 = 1.0;
@@ -137,8 +142,8 @@ mod tests {
         estimate.observe(1e6, SECOND, DECAY);
         assert_eq!(estimate.nanos(), 50e6, "no time has passed");
         estimate.observe(1e6, 4 * SECOND, DECAY);
-        let expected = 1e6 + 49e6 / std::f64::consts::E;
-        assert!((estimate.nanos() - expected).abs() < 1.0, "{}", estimate.nanos());
+        let expected = 1e6 + 49e6 / std::f64::consts::E.powi(2);
+        assert!((estimate.nanos() - expected).abs() < 1.0, "far below: twice as fast, {}", estimate.nanos());
         estimate.at_least(1e6, 5 * SECOND);
         assert!((estimate.nanos() - expected).abs() < 1.0, "no news");
         estimate.at_least(70e6, 5 * SECOND);

@@ -228,7 +228,7 @@ fn bounds_hold_and_are_checked() {
         (Limit::adaptive().min_limit(0), "min_limit = 0"),
         (Limit::adaptive().min_limit(21), "min_limit = 21"),
         (Limit::adaptive().max_limit(19), "max_limit = 19"),
-        (Limit::adaptive().window(Duration::ZERO), "window = 0ns"),
+        (Limit::adaptive().window(Duration::ZERO), "window = 0ns: must be at least 1ms"),
     ] {
         let error = builder.build().unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");

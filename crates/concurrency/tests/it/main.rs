@@ -6,6 +6,7 @@ mod balance_failures;
 mod balance_layer;
 mod batch;
 mod executor;
+mod extremes;
 mod gather;
 mod limit;
 mod limit_adaptive;

@@ -41,7 +41,7 @@ impl Algorithm for Aimd {
         } else if is_idle(window) {
             window.limit
         } else {
-            window.limit + 1
+            window.limit.saturating_add(1)
         }
     }
 }

@@ -110,8 +110,8 @@ impl Baseline {
             return Some(lower(limit, step));
         }
         trial.watched += 1;
-        trial.ended += ended;
-        trial.overloaded += window.overloaded;
+        trial.ended = trial.ended.saturating_add(ended);
+        trial.overloaded = trial.overloaded.saturating_add(window.overloaded);
         // The first window under a limit holds calls that began under the one before.
         if trial.watched <= WATCHED {
             if trial.watched == 1 {

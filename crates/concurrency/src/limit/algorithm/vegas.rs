@@ -69,9 +69,9 @@ impl Algorithm for Vegas {
         let idle_share = shortest.as_secs_f64() / window.latency.as_secs_f64().max(f64::MIN_POSITIVE);
         let queue = (limit as f64 * (1.0 - idle_share)).ceil() as usize;
         if queue <= step {
-            limit + 6 * step
+            limit.saturating_add(6 * step)
         } else if queue < 3 * step {
-            limit + step
+            limit.saturating_add(step)
         } else if queue > 6 * step {
             limit.saturating_sub(step)
         } else {

@@ -84,9 +84,9 @@ struct Open {
 
 impl Sampler {
     pub(super) fn new(algorithm: Box<dyn Algorithm>, plan: Plan, time: Time) -> Self {
-        let length = plan.window.as_nanos() as u64;
+        let length = nanos(plan.window);
         Self {
-            due: AtomicU64::new(time.nanos() + length),
+            due: AtomicU64::new(time.nanos().saturating_add(length)),
             mask: AtomicU64::new(0),
             open: Mutex::new(Open { algorithm, since: time.nanos(), length }),
             tally: Tally::default(),
@@ -149,7 +149,7 @@ impl Sampler {
     ) -> Option<Change> {
         let now = self.time.nanos();
         let latency = now.saturating_sub(started.0.saturating_sub(1));
-        let ceiling = self.plan.ceiling.map_or(u64::MAX, |ceiling| ceiling.as_nanos() as u64);
+        let ceiling = self.plan.ceiling.map_or(u64::MAX, nanos);
         if outcome == Outcome::Overload || latency > ceiling {
             self.tally.overload(weight);
         } else {
@@ -178,8 +178,8 @@ impl Sampler {
         }
         let window = self.tally.take(semaphore.limit(), Duration::from_nanos(duration));
         open.since = now;
-        open.length = (self.plan.window.max(2 * window.latency)).as_nanos() as u64;
-        self.due.store(now + open.length, Relaxed);
+        open.length = nanos(self.plan.window.max(window.latency.saturating_mul(2)));
+        self.due.store(now.saturating_add(open.length), Relaxed);
         if window.samples < MANY {
             self.mask.store(self.mask.load(Relaxed) >> 1, Relaxed);
         }
@@ -201,6 +201,11 @@ impl Sampler {
     fn time_fewer(&self) {
         self.mask.store((self.mask.load(Relaxed) * 2 + 1).min(MAX_MASK), Relaxed);
     }
+}
+
+/// In 584 years, all of them.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for Sampler {
