@@ -3,13 +3,22 @@
 
 use perfect21_bench_concurrency::simulation::{
     balancer::{self, Spread, Trouble},
-    limiter::{Figures, Kind, Runs, SEEDS, Scenario},
+    limiter::{Figures, Kind, Runs, SEEDS, Scenario, run_failing},
 };
 use perfect21_concurrency::balance::Policy;
 
 fn main() {
-    limiter();
-    balancer();
+    let only = std::env::args().nth(1).unwrap_or_default();
+    if only == "failing" {
+        failing();
+        return;
+    }
+    if only != "balancer" {
+        limiter();
+    }
+    if only != "limiter" {
+        balancer();
+    }
 }
 
 const LIMITER: &str = "
@@ -72,7 +81,37 @@ fn limiter() {
         }
         println!();
     }
+    failing();
     println!("{OTHERS}");
+}
+
+const FAILING: &str = "
+### Failures that have nothing to do with load: goodput at least 95 % of what could succeed
+
+The same server without failures for 22 s, then a share of the calls fails after it was served and is reported as overload. Cells:
+goodput % of what could succeed (the worst seed) / the mean limit, of the second half of 90 s.
+";
+
+fn failing() {
+    println!("{FAILING}");
+    println!("| load | limit | 0 % | 0.5 % | 1 % | 2 % | 5 % |");
+    println!("|---|---|---|---|---|---|---|");
+    for load in [0.7, 1.0, 2.0] {
+        for kind in Kind::ALL {
+            let cells = [0.0, 0.005, 0.01, 0.02, 0.05].map(|failing| {
+                let run = |seed: &u64| run_failing(kind, load, failing, 90, *seed);
+                let runs = Runs(SEEDS.iter().map(run).collect());
+                format!(
+                    "{:.1} ({:.1}) / {:.0}",
+                    runs.mean(|run| run.goodput * 100.0),
+                    runs.lowest(|run| run.goodput * 100.0),
+                    runs.mean(|run| run.limit)
+                )
+            });
+            println!("| {load} | {} | {} |", kind.name(), cells.join(" | "));
+        }
+    }
+    println!();
 }
 
 fn never(mean: f64, highest: f64) -> String {
@@ -101,8 +140,10 @@ servers at a third of the speed a p99 of 95 ms.
 
 fn balancer() {
     println!("{BALANCER}\nSeeds: {:?}\n", balancer::SEEDS);
-    println!("| trouble | requests go | p99 ms | goodput % | share of the bad one % | recovered s |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| trouble | requests go | background failures % | p99 ms | goodput % | share of the bad one % | recovered s |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     let spreads = [
         ("one after the other", Spread::RoundRobin),
         ("least in flight", Spread::Ours(Policy::LeastInFlight)),
@@ -110,24 +151,35 @@ fn balancer() {
     ];
     for trouble in [Trouble::None, Trouble::Slow, Trouble::Fails, Trouble::Hangs, Trouble::Unequal] {
         for (name, spread) in spreads {
-            let runs = balancer::SEEDS.map(|seed| balancer::run(spread, trouble, seed));
-            let cell = |figure: fn(&balancer::Figures) -> f64, worst: fn(f64, f64) -> f64, digits: usize| {
-                let mean = runs.iter().map(figure).sum::<f64>() / runs.len() as f64;
-                let worst = runs.iter().map(figure).fold(figure(&runs[0]), worst);
-                format!("{mean:.digits$} ({worst:.digits$})")
+            let with_failures: &[f64] = match spread {
+                Spread::Ours(_) => &[0.0, 0.005, 0.02, 0.05],
+                _ => &[0.0],
             };
-            println!(
-                "| {trouble:?} | {name} | {} | {} | {} | {} |",
-                cell(|run| run.p99_ms, f64::max, 1),
-                cell(|run| run.goodput * 100.0, f64::min, 3),
-                cell(|run| run.bad_share * 100.0, f64::max, 3),
-                if matches!(trouble, Trouble::None | Trouble::Unequal) {
-                    "-".to_owned()
-                } else {
-                    cell(|run| run.recovered_s, f64::max, 0)
-                },
-            );
+            for background in with_failures {
+                balancer_row(trouble, name, spread, *background);
+            }
         }
     }
     println!("{BALANCER_OTHERS}");
+}
+
+fn balancer_row(trouble: Trouble, name: &str, spread: Spread, background: f64) {
+    let runs = balancer::SEEDS.map(|seed| balancer::run_failing(spread, trouble, background, seed));
+    let cell = |figure: fn(&balancer::Figures) -> f64, worst: fn(f64, f64) -> f64, digits: usize| {
+        let mean = runs.iter().map(figure).sum::<f64>() / runs.len() as f64;
+        let worst = runs.iter().map(figure).fold(figure(&runs[0]), worst);
+        format!("{mean:.digits$} ({worst:.digits$})")
+    };
+    println!(
+        "| {trouble:?} | {name} | {} | {} | {} | {} | {} |",
+        background * 100.0,
+        cell(|run| run.p99_ms, f64::max, 1),
+        cell(|run| run.goodput * 100.0, f64::min, 3),
+        cell(|run| run.bad_share * 100.0, f64::max, 3),
+        if matches!(trouble, Trouble::None | Trouble::Unequal) {
+            "-".to_owned()
+        } else {
+            cell(|run| run.recovered_s, f64::max, 0)
+        },
+    );
 }

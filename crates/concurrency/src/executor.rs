@@ -122,9 +122,9 @@ impl Executor {
     /// The executor stays closed; what is queued then runs without a deadline.
     pub async fn shutdown(&self, deadline: Duration) -> Left {
         self.blocking.close();
-        let end = tokio::time::Instant::now() + deadline;
+        let begun = tokio::time::Instant::now();
         let cpu = self.cpu.shutdown(deadline).await;
-        let blocking = self.blocking.shutdown(end.duration_since(tokio::time::Instant::now())).await;
+        let blocking = self.blocking.shutdown(deadline.saturating_sub(begun.elapsed())).await;
         cpu.and(blocking)
     }
 }

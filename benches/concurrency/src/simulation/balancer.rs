@@ -86,6 +86,7 @@ struct Server {
 struct Run {
     trouble: Trouble,
     spread: Spread,
+    background: f64,
     balancer: Balancer<usize>,
     clock: ManualClock,
     random: fastrand::Rng,
@@ -116,6 +117,15 @@ struct Record {
 /// Never: the balancer's settings are valid.
 #[must_use]
 pub fn run(spread: Spread, trouble: Trouble, seed: u64) -> Figures {
+    run_failing(spread, trouble, 0.0, seed)
+}
+
+/// One run in which, from the start to the end, this share of the requests that the servers serve fails, on all of them.
+///
+/// # Panics
+/// Never: the balancer's settings are valid.
+#[must_use]
+pub fn run_failing(spread: Spread, trouble: Trouble, background: f64, seed: u64) -> Figures {
     fastrand::seed(seed);
     let clock = ManualClock::new();
     let policy = if let Spread::Ours(policy) = spread { policy } else { Policy::default() };
@@ -124,6 +134,7 @@ pub fn run(spread: Spread, trouble: Trouble, seed: u64) -> Figures {
     let mut run = Run {
         trouble,
         spread,
+        background,
         balancer,
         clock,
         random: fastrand::Rng::with_seed(seed ^ 0x5EED),
@@ -222,7 +233,9 @@ impl Run {
 
     fn served(&mut self, server: usize, request: Request) {
         self.servers[server].busy -= 1;
-        self.ends(request, true);
+        // No draw without failures, so that those runs stay as they are.
+        let fails = self.background > 0.0 && self.random.f64() < self.background;
+        self.ends(request, !fails);
         if let Some(next) = self.servers[server].queue.pop_front() {
             self.serve(server, next);
         }

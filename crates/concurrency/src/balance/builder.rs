@@ -65,7 +65,7 @@ impl<E> BalancerBuilder<E> {
             min_requests: 10,
             min_success: 0.7,
             max_failures_in_a_row: 5,
-            ejection: (Duration::from_secs(1), Duration::from_secs(3)),
+            ejection: (Duration::from_secs(1), Duration::from_secs(2)),
             max_ejected: 0.5,
             slow_start: Duration::from_secs(2),
             max_retries: 2,
@@ -98,7 +98,11 @@ impl<E> BalancerBuilder<E> {
         self
     }
 
-    /// What latency a failure counts as, at the least; ten times the usual latency where that is more. Default: 200 ms.
+    /// Sets what a failed request costs, as a latency. Default: 200 ms.
+    ///
+    /// The cost is at least this, at least ten times the usual latency, and at least the time the request took. It counts by
+    /// the share of the endpoint's recent requests that failed: with 200 ms and 1 % of failures an endpoint with answers in
+    /// 5 ms costs as much as one with answers in 7 ms and no failures. At most a day.
     pub fn failure_penalty(mut self, penalty: Duration) -> Self {
         self.failure_penalty = penalty;
         self
@@ -117,7 +121,7 @@ impl<E> BalancerBuilder<E> {
         self
     }
 
-    /// How long an endpoint is out: the first time, doubled for each time in a row, and the most. Default: 1 s and 3 s; what
+    /// How long an endpoint is out: the first time, doubled for each time in a row, and the most. Default: 1 s and 2 s; what
     /// that costs is one request each time, which goes to another endpoint if it is [run](Balancer::run) with retries.
     pub fn ejection_time(mut self, first: Duration, most: Duration) -> Self {
         self.ejection = (first, most);
@@ -192,7 +196,8 @@ impl<E> BalancerBuilder<E> {
                 label: self.label,
                 next_id: AtomicU64::new(slots.len() as u64),
                 set: ArcSwap::from_pointee(Set::new(slots)),
-                changing: Mutex::new(()),
+                changing: Mutex::new(Vec::new()),
+                has_new: AtomicBool::new(false),
                 budget: Budget::new(self.retry_budget.0, self.retry_budget.1),
                 max_retries: self.max_retries,
                 check_is_off: AtomicBool::new(false),

@@ -66,7 +66,7 @@ impl<E: Send + Sync + 'static> Balancer<E> {
     }
 
     fn targets(&self) -> Vec<Target<E>> {
-        self.inner.set.load().slots().iter().map(|slot| Target::new(&slot.endpoint)).collect()
+        self.inner.set().slots().iter().map(|slot| Target::new(&slot.endpoint)).collect()
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a number of endpoints")]

@@ -11,6 +11,10 @@ use std::sync::{
     Arc, Weak,
     atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
 };
+use std::time::Duration;
+
+/// Added to the requests that failures are a share of: one failure among few requests says little.
+const FEW: f64 = 10.0;
 
 /// An endpoint and what is known of it.
 pub(super) struct Endpoint<E> {
@@ -42,7 +46,7 @@ impl<E> Endpoint<E> {
             tuning: Arc::clone(tuning),
             home: Weak::clone(home),
             calls: Calls::default(),
-            estimate: Estimate::new(tuning.usual(), tuning.now()),
+            estimate: Estimate::new(tuning.now()),
             health: Health::new(since),
             window: Window::new(tuning.window_ns),
             failures_in_a_row: AtomicU32::new(0),
@@ -51,19 +55,32 @@ impl<E> Endpoint<E> {
         }
     }
 
-    /// What one more request would cost here.
-    pub(super) fn cost(&self, weight: f64) -> f64 {
-        let tuning = &*self.tuning;
+    /// What one more request would cost here, for an endpoint with this share of its weight.
+    pub(super) fn cost(&self, weight: f64, share: f64) -> f64 {
         let waits = f64::from(self.calls.in_flight()) + 1.0;
-        let latency = match tuning.policy {
-            Policy::PeakEwma => self.estimate.nanos(),
+        let each = match self.tuning.policy {
+            Policy::PeakEwma => self.expected() + self.estimate.wasted(),
             Policy::LeastInFlight => 1.0,
         };
-        latency * waits / (weight * self.share(tuning))
+        each * waits / (weight * share)
+    }
+
+    /// The latency that the next request is expected to have, in nanoseconds. Without an answer it is half of what is usual:
+    /// cheap enough to be asked, dear enough that not all requests go there before the first answer.
+    fn expected(&self) -> f64 {
+        self.estimate.latency().unwrap_or_else(|| self.tuning.usual() * 0.5)
+    }
+
+    /// The estimated latency: that of its answers, or the usual one before the first.
+    pub(super) fn latency(&self) -> Duration {
+        let nanos = self.estimate.latency().unwrap_or_else(|| self.tuning.usual());
+        // Saturates; the estimate is a day at most.
+        Duration::from_nanos(nanos as u64)
     }
 
     /// In its slow start, the share of its weight that it has.
-    fn share(&self, tuning: &Tuning) -> f64 {
+    pub(super) fn share(&self) -> f64 {
+        let tuning = &*self.tuning;
         match self.health.state() {
             State::Available { since: 0 } => 1.0,
             State::Available { since } => {
@@ -88,20 +105,18 @@ impl<E> Endpoint<E> {
     }
 
     /// A request failed. Says whether that is once too often.
+    #[allow(clippy::cast_precision_loss, reason = "a ratio of counts")]
     pub(super) fn failed(&self, took: f64, now: u64) -> bool {
         let tuning = &*self.tuning;
         self.failures.fetch_add(1, Relaxed);
-        let penalty = tuning.failure_ns.max(10.0 * tuning.usual()).max(took);
-        self.estimate.at_least(penalty, now);
         self.window.count(false, now);
-        let in_a_row = self.failures_in_a_row.fetch_add(1, Relaxed) + 1;
+        let in_a_row = self.failures_in_a_row.fetch_add(1, Relaxed).saturating_add(1);
         let (successes, failures) = self.window.counts(now);
+        let share = failures as f64 / ((successes + failures) as f64 + FEW);
+        // The usual latency is of successful answers, so what a failure costs never feeds on itself.
+        let cost = tuning.failure_ns.max(10.0 * tuning.usual()).max(took);
+        self.estimate.failed(share, cost);
         tuning.is_too_bad(in_a_row, successes, failures)
-    }
-
-    /// Whether its last request did not fail.
-    pub(super) fn does_well(&self) -> bool {
-        self.failures_in_a_row.load(Relaxed) == 0
     }
 
     /// How its probe went.
@@ -121,9 +136,8 @@ impl<E> Endpoint<E> {
 
     /// It answers again: what was before counts no more.
     pub(super) fn recovered(&self, now: u64) {
-        let tuning = &*self.tuning;
         self.window.clear();
         self.failures_in_a_row.store(0, Relaxed);
-        self.estimate.set(tuning.usual(), now);
+        self.estimate.clear(now);
     }
 }

@@ -9,12 +9,15 @@ use super::{
     stats::Label,
     tuning::Tuning,
 };
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
@@ -23,8 +26,11 @@ pub(super) struct Inner<E> {
     pub(super) name: String,
     pub(super) label: Label<E>,
     pub(super) set: ArcSwap<Set<E>>,
-    /// Held while the set is changed, or an endpoint ejected: both look at all of them.
-    pub(super) changing: Mutex<()>,
+    /// Held while the set is changed, or an endpoint ejected: both look at all of them. Endpoints that were inserted and are
+    /// not in the set yet.
+    pub(super) changing: Mutex<Vec<Slot<E>>>,
+    /// There are such endpoints. Written under the lock.
+    pub(super) has_new: AtomicBool,
     pub(super) next_id: AtomicU64,
     pub(super) tuning: Arc<Tuning>,
     pub(super) budget: Budget,
@@ -74,8 +80,16 @@ impl<E> Inner<E> {
         let usable = |slot: &Slot<E>| usable(slot) && self.is_available(slot);
         let slot = match (usable(first), usable(second)) {
             (true, true) => {
-                let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight);
-                if cost(first) <= cost(second) { first } else { second }
+                let (one, other) = (first.endpoint.share(), second.endpoint.share());
+                if one < 1.0 && is_drawn(one) {
+                    first
+                } else if other < 1.0 && is_drawn(other) {
+                    second
+                } else if first.cost(one) <= second.cost(other) {
+                    first
+                } else {
+                    second
+                }
             }
             (true, false) => first,
             (false, true) => second,
@@ -95,7 +109,7 @@ impl<E> Inner<E> {
         if let Some(slot) = untried().find(|slot| self.probes(slot)) {
             return Ok((&slot.endpoint, true));
         }
-        let cost = |slot: &Slot<E>| slot.endpoint.cost(slot.weight);
+        let cost = |slot: &Slot<E>| slot.cost(slot.endpoint.share());
         let available = untried().filter(|slot| self.is_available(slot));
         let cheapest = available.min_by(|first, second| cost(first).total_cmp(&cost(second)));
         // Nobody knows better than chance.
@@ -119,8 +133,8 @@ impl<E> Inner<E> {
     /// Takes an endpoint out for a while, unless so many are out already.
     #[cold]
     pub(super) fn eject(&self, endpoint: &Endpoint<E>, until: Option<Duration>) {
+        let set = self.set();
         let _changing = self.changing.lock();
-        let set = self.set.load();
         let is_out = |slot: &&Slot<E>| !matches!(slot.endpoint.health.state(), State::Available { .. });
         let others = set.slots().iter().filter(|slot| slot.endpoint.id != endpoint.id);
         if others.filter(is_out).count() >= self.tuning.may_be_out(set.slots().len()) {
@@ -140,11 +154,10 @@ impl<E> Inner<E> {
 
     #[cold]
     pub(super) fn forget_all(&self, now: u64, since: u64) {
-        let set = self.set.load();
+        let set = self.set();
         let available = || set.slots().iter().filter(|slot| self.is_available(slot));
-        // What failures count as says nothing of how long answers take.
-        let well = available().filter(|slot| slot.endpoint.does_well());
-        let mut estimates: Vec<f64> = well.map(|slot| slot.endpoint.estimate.nanos()).collect();
+        let mut estimates: Vec<f64> =
+            available().filter_map(|slot| slot.endpoint.estimate.latency()).collect();
         if !estimates.is_empty() {
             // The middle one: a single endpoint that is slow must not move what is taken for usual.
             let middle = (estimates.len() - 1) / 2;
@@ -158,14 +171,38 @@ impl<E> Inner<E> {
         }
     }
 
+    /// The endpoints, with those that were inserted since the last look.
+    #[inline]
+    pub(super) fn set(&self) -> Guard<Arc<Set<E>>> {
+        if self.has_new.load(Acquire) {
+            self.change(|_| ());
+        }
+        self.set.load()
+    }
+
+    /// Adds an endpoint. The next [`set`](Self::set) puts all that are new into a set: one copy for many insertions.
+    pub(super) fn insert(&self, slot: Slot<E>) {
+        let mut new = self.changing.lock();
+        new.push(slot);
+        self.has_new.store(true, Release);
+    }
+
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut Vec<Slot<E>>) -> R) -> R {
-        let changing = self.changing.lock();
+        let mut new = self.changing.lock();
         let mut slots = self.set.load().slots().to_vec();
+        slots.append(&mut new);
         let result = change(&mut slots);
         let old = self.set.swap(Arc::new(Set::new(slots)));
+        self.has_new.store(false, Release);
         // What goes may be the last of an endpoint, whose destructor is not ours.
-        drop(changing);
+        drop(new);
         drop(old);
         result
     }
+}
+
+/// Whether an endpoint in its slow start gets a request for which it was drawn, whatever it costs: with half of its share,
+/// since each request draws two. Where endpoints are idle costs alone would give it nothing until its share is whole.
+fn is_drawn(share: f64) -> bool {
+    fastrand::f64() < 0.5 * share
 }

@@ -26,9 +26,12 @@
 //! # How it picks
 //! Two endpoints are drawn, and the one that costs less is taken (*power of two choices*, Mitzenmacher 2001): its estimated
 //! latency ([peak EWMA](Policy::PeakEwma)) times the requests that would wait there, by its weight. That takes no lock and
-//! the same time for ten endpoints as for a thousand, and never sends all to the one that looks best.
+//! the same time for ten endpoints as for a thousand, and never sends all to the one that looks best. A new endpoint gets a growing
+//! share of the requests from its first second, whatever the others' latency.
 //!
-//! A failure counts as a latency, so that a server that fails fast does not look fast. One that fails too often is *ejected*
+//! Latencies are of successful answers. The share of an endpoint's recent requests that failed, times
+//! [what a failure costs](BalancerBuilder::failure_penalty), is added to the latency, so that a server that fails fast does not
+//! look fast, and failures that all endpoints have change nothing. An endpoint that fails too often is *ejected*
 //! for a while, no more than [a share](BalancerBuilder::max_ejected) of all; when its time is over, one request finds out
 //! whether it is well, and then it starts slowly. Where nobody is left, all are asked: no answer would be worse.
 //!
@@ -103,6 +106,9 @@ impl<E> Balancer<E> {
     }
 
     /// Starts with these endpoints, of weight one.
+    ///
+    /// Keeps every endpoint of the list: one that is listed twice gets two shares. [`replace`](Self::replace), which compares
+    /// endpoints, keeps one of each.
     pub fn builder(endpoints: impl IntoIterator<Item = E>) -> BalancerBuilder<E> {
         BalancerBuilder::new(endpoints)
     }
@@ -120,12 +126,18 @@ impl<E> Balancer<E> {
     /// # Errors
     /// If there are no endpoints, or all were tried.
     pub fn pick_other(&self, tried: &[EndpointId]) -> Result<Pick<E>, NoEndpoint> {
-        let set = self.inner.set.load();
+        let set = self.inner.set();
         let (endpoint, probes) = self.inner.choose(&set, tried)?;
         Ok(Pick::new(Arc::clone(endpoint), probes))
     }
 
     /// Adds an endpoint, which starts slowly. A weight of two takes twice the requests of one.
+    ///
+    /// An endpoint equal to another one is an endpoint of its own, with a share of its own.
+    ///
+    /// # Performance
+    /// Locks briefly. The next call that looks at the endpoints copies their list once for all insertions before it: a
+    /// thousand insertions in a row cost one copy of the list.
     ///
     /// # Errors
     /// If the weight is not a number above zero.
@@ -134,7 +146,7 @@ impl<E> Balancer<E> {
         let id = EndpointId(self.inner.next_id.fetch_add(1, Relaxed));
         let (tuning, home) = (&self.inner.tuning, Arc::downgrade(&self.inner));
         let endpoint = Arc::new(Endpoint::new(id, endpoint, tuning.now_ms().max(1), tuning, &home));
-        self.inner.change(|slots| slots.push(Slot { endpoint, weight }));
+        self.inner.insert(Slot { endpoint, weight });
         Ok(id)
     }
 
@@ -161,7 +173,7 @@ impl<E> Balancer<E> {
     }
 
     /// Makes these the endpoints, as a look-up of names or a registry gives them: those that stay keep their weight and what
-    /// is known of them, others go, and new ones start slowly.
+    /// is known of them, others go, and new ones start slowly. An endpoint that is listed twice is added once.
     pub fn replace(&self, endpoints: impl IntoIterator<Item = E>)
     where
         E: PartialEq,
@@ -185,7 +197,7 @@ impl<E> Balancer<E> {
     /// How many endpoints there are, whatever their state.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.set.load().slots().len()
+        self.inner.set().slots().len()
     }
 
     /// Whether there are none.

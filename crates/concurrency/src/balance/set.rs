@@ -19,6 +19,13 @@ struct Alias {
     other: usize,
 }
 
+impl<E> Slot<E> {
+    /// What one more request would cost here, for an endpoint with this share of its weight.
+    pub(super) fn cost(&self, share: f64) -> f64 {
+        self.endpoint.cost(self.weight, share)
+    }
+}
+
 impl<E> Set<E> {
     pub(super) fn new(slots: Vec<Slot<E>>) -> Self {
         let same = slots.windows(2).all(|pair| pair[0].weight == pair[1].weight);

@@ -19,7 +19,7 @@ pub struct EndpointStats {
     pub state: EndpointState,
     /// Requests that it has now.
     pub in_flight: u64,
-    /// How long it is taken to need for an answer.
+    /// The estimated latency of its successful answers; the usual one of all endpoints before the first answer.
     pub latency: Duration,
     /// Requests that it got.
     pub picks: u64,
@@ -51,7 +51,7 @@ impl<E> Balancer<E> {
     /// What is known of each endpoint.
     #[must_use]
     pub fn stats(&self) -> Vec<EndpointStats> {
-        let set = self.inner.set.load();
+        let set = self.inner.set();
         let stats = set.slots().iter().map(|slot| {
             let endpoint = &slot.endpoint;
             let state = match endpoint.health.state() {
@@ -68,7 +68,7 @@ impl<E> Balancer<E> {
                 weight: slot.weight,
                 state,
                 in_flight,
-                latency: Duration::from_secs_f64(endpoint.estimate.nanos() / 1e9),
+                latency: endpoint.latency(),
                 picks: over + in_flight,
                 successes: over.saturating_sub(failures + given_up),
                 failures,

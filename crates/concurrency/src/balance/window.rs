@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 ///
 /// A mean weighted by when requests came would let a burst of failures hide behind what came before.
 pub(super) struct Window {
-    /// Which bucket of time, then successes, then failures: 32, 16 and 16 bits; counts stay at their highest.
+    /// Which bucket of time, then successes, then failures: 32, 16 and 16 bits. A count that is full halves both, so that
+    /// their ratio stays.
     buckets: [AtomicU64; BUCKETS as usize],
     bucket_ns: u64,
 }
@@ -31,7 +32,8 @@ impl Window {
         let shift = if success { 16 } else { 0 };
         let _ = bucket.fetch_update(Relaxed, Relaxed, |counts| {
             let counts = if counts >> 32 == time { counts } else { time << 32 };
-            ((counts >> shift) & COUNT < COUNT).then_some(counts + (1 << shift))
+            let is_full = (counts >> shift) & COUNT == COUNT;
+            Some(if is_full { halved(counts) } else { counts } + (1 << shift))
         });
     }
 
@@ -48,6 +50,12 @@ impl Window {
     pub(super) fn clear(&self) {
         self.buckets.iter().for_each(|bucket| bucket.store(0, Relaxed));
     }
+}
+
+/// The same bucket of time with half of both counts.
+fn halved(counts: u64) -> u64 {
+    let (successes, failures) = (counts >> 16 & COUNT, counts & COUNT);
+    counts >> 32 << 32 | successes / 2 << 16 | failures / 2
 }
 
 #[cfg(test)]
@@ -70,9 +78,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_that_is_full_stays_full() {
+    fn a_full_bucket_keeps_the_ratio_of_its_counts() {
         let window = Window::new(1000);
-        (0..70_000).for_each(|_| window.count(false, 0));
-        assert_eq!(window.counts(0), (0, 65_535));
+        (0..1_000_000).for_each(|nth| window.count(nth % 10 != 0, 0));
+        let (successes, failures) = window.counts(0);
+        assert!(successes <= 65_535 && successes > 32_000, "{successes}");
+        let share = failures as f64 / (successes + failures) as f64;
+        assert!((share - 0.1).abs() < 0.001, "{share}");
     }
 }

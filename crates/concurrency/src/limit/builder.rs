@@ -11,6 +11,9 @@ use std::{fmt, sync::Arc, time::Duration};
 /// The highest limit that an algorithm finds, unless it is told another.
 const MAX_LIMIT: usize = 1000;
 
+/// A shorter window holds no call of a service, and the algorithm would run for each.
+const MIN_WINDOW: Duration = Duration::from_millis(1);
+
 /// Makes a [`Limit`].
 #[must_use = "a builder does nothing until `build()`"]
 pub struct LimitBuilder {
@@ -101,7 +104,8 @@ impl LimitBuilder {
         self
     }
 
-    /// The shortest window that the algorithm sees; it is never less than twice the mean latency. Default: 100 ms.
+    /// Sets the shortest window that the algorithm sees, at least 1 ms; it is never less than twice the mean latency.
+    /// Default: 100 ms.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
@@ -114,7 +118,8 @@ impl LimitBuilder {
         self
     }
 
-    /// What takes longer counts as overload, whatever came of it, for any algorithm. Default: no ceiling. With one, every
+    /// Sets the latency above which a call counts as overload, whatever came of it, for any algorithm. Must be above zero; a
+    /// share of calls that is always above it [does not lower the limit](Algorithm#failures-without-load). Default: no ceiling. With one, every
     /// call is timed.
     pub fn ceiling(mut self, latency: Duration) -> Self {
         self.ceiling = Some(latency);
@@ -137,8 +142,8 @@ impl LimitBuilder {
     /// Checks the settings.
     ///
     /// # Errors
-    /// If the limit is zero, beyond what is counted or out of its bounds, a queue has no time to wait, a window has no
-    /// length, or shares are not from 0 to 1 or more than 1 together.
+    /// If the limit is zero, beyond what is counted or out of its bounds, a queue has no time to wait, a window is shorter than
+    /// 1 ms, a ceiling is zero, or shares are not from 0 to 1 or more than 1 together.
     pub fn build(self) -> Result<Limit, ConfigError> {
         self.check_limits()?;
         self.check_partitions()?;
@@ -181,8 +186,13 @@ impl LimitBuilder {
         if self.algorithm.is_some() {
             check("min_limit", self.min_limit, 1, self.initial)?;
             check("max_limit", self.max(), self.initial, Limit::MAX)?;
-            if self.window.is_zero() {
-                return Err(ConfigError::new("window", "0ns", "must be above zero"));
+            if self.window < MIN_WINDOW {
+                let rule = format!("must be at least {MIN_WINDOW:?}");
+                return Err(ConfigError::new("window", format_args!("{:?}", self.window), rule));
+            }
+            if self.ceiling.is_some_and(|ceiling| ceiling.is_zero()) {
+                let rule = "must be above zero: every call would be overload";
+                return Err(ConfigError::new("ceiling", "0ns", rule));
             }
         }
         Ok(())

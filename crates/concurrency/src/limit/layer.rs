@@ -1,7 +1,10 @@
-use super::{Limit, Limited, Outcome, OwnedPermit, Rejected};
+use super::{
+    Limit, Limited, Outcome,
+    under::{Front, Under},
+};
 use pin_project_lite::pin_project;
 use std::{
-    fmt, mem,
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -10,13 +13,23 @@ use tower_service::Service;
 
 /// A [`Limit`] in front of services; made by [`Limit::layer`].
 ///
-/// Its error is [`Limited`]: axum wants one that cannot happen, so put `axum::error_handling::HandleErrorLayer` outside
-/// of it and answer a rejection with 503 and `Retry-After`. A place is kept until the answer's head is there; a body
-/// that is still streaming counts no more. A clone that is ready holds no place: it is taken by the call.
+/// A request that waits in the limit's queue holds nothing of the inner service: the service becomes ready for it when its turn
+/// comes. A clone that is ready holds no place under the limit: the call takes it.
 ///
-/// An adaptive limit takes an answer for success and an error for overload, unless [`classify`](Self::classify) says
-/// otherwise. Put a timeout inside of it, so that what is too slow is an error here, and retries outside, so that a
-/// latency is of one try.
+/// # What counts as overload
+/// By default nothing: `Ok` is a success, and `Err` says nothing about the load, as most errors have other causes. An adaptive
+/// limit then learns from latencies and throughput alone. Report the errors that overload causes, such as time-outs, refused
+/// connections and answers 429 and 503, with [`classify`](Self::classify); if all errors of the service are of that kind,
+/// `classify(Outcome::of)` counts each `Err`. A failure whose share does not depend on the limit
+/// [does not lower it](crate::Algorithm#failures-without-load).
+///
+/// # Order of layers
+/// Put a time-out inside of it, so that it ends calls and not waits, and retries outside, so that a latency is of one try.
+///
+/// # HTTP
+/// Its error is [`Limited`], and axum wants an error that cannot happen: `Router::layer` refuses this layer. With feature `http`,
+/// `limit.http_layer()` answers rejections with 503 and `Retry-After`, counts answers of 429, 503 and 504 as overload, and can
+/// hold the place to the end of the body. This layer holds a place until the answer is there; for HTTP that is its head.
 #[derive(Debug, Clone)]
 pub struct LimitLayer<C = ByResult> {
     limit: Limit,
@@ -30,7 +43,7 @@ impl LimitLayer {
 }
 
 impl<C> LimitLayer<C> {
-    /// Says by the result how a call went: a 503 or 429 is overload, a client's error says nothing.
+    /// Sets what the result of a call says about the load. Default: `Ok` is a success, and `Err` says nothing.
     ///
     /// ```
     /// use perfect21_concurrency::{Limit, limit::Outcome};
@@ -38,8 +51,9 @@ impl<C> LimitLayer<C> {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let layer = Limit::adaptive().build()?.layer().classify(|result: &Result<u16, BoxError>| match result {
-    ///     Ok(503 | 429) | Err(_) => Outcome::Overload,
-    ///     Ok(400..) => Outcome::Ignore,
+    ///     Ok(503 | 429) => Outcome::Overload,
+    ///     Err(error) if error.is::<tokio::time::error::Elapsed>() => Outcome::Overload,
+    ///     Ok(400..) | Err(_) => Outcome::Ignore,
     ///     Ok(_) => Outcome::Success,
     /// });
     /// let service = layer.layer(service_fn(async |_: ()| Ok::<u16, BoxError>(200)));
@@ -58,14 +72,14 @@ pub trait Classify<T, E> {
     fn classify(&self, result: &Result<T, E>) -> Outcome;
 }
 
-/// `Ok` is success, `Err` overload: what a [`LimitLayer`] goes by unless it is told otherwise.
+/// The default of a [`LimitLayer`]: `Ok` is a success, and `Err` says nothing.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct ByResult;
 
 impl<T, E> Classify<T, E> for ByResult {
     fn classify(&self, result: &Result<T, E>) -> Outcome {
-        Outcome::of(result)
+        if result.is_ok() { Outcome::Success } else { Outcome::Ignore }
     }
 }
 
@@ -79,16 +93,15 @@ impl<S, C: Clone> Layer<S> for LimitLayer<C> {
     type Service = LimitService<S, C>;
 
     fn layer(&self, inner: S) -> LimitService<S, C> {
-        LimitService { limit: self.limit.clone(), classify: self.classify.clone(), inner }
+        LimitService { front: Front { limit: self.limit.clone(), inner }, classify: self.classify.clone() }
     }
 }
 
 /// A service behind a [`Limit`].
 #[derive(Debug, Clone)]
 pub struct LimitService<S, C = ByResult> {
-    limit: Limit,
+    front: Front<S>,
     classify: C,
-    inner: S,
 }
 
 impl<S, R, C> Service<R> for LimitService<S, C>
@@ -102,50 +115,21 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Limited::Inner)
+        self.front.inner.poll_ready(cx).map_err(Limited::Inner)
     }
 
     #[inline]
     fn call(&mut self, request: R) -> Self::Future {
-        let state = match self.limit.try_acquire_owned() {
-            Some(permit) => State::Running { future: self.inner.call(request), permit: Some(permit) },
-            None => self.wait(request),
-        };
-        LimitFuture { state, classify: self.classify.clone() }
+        LimitFuture { call: self.front.call(request), classify: self.classify.clone() }
     }
 }
-
-impl<S: Clone, C> LimitService<S, C> {
-    #[cold]
-    fn wait<R>(&mut self, request: R) -> State<S, S::Future, R>
-    where
-        S: Service<R>,
-    {
-        // The one that is ready goes with the request; its clone gets ready for the next.
-        let clone = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, clone);
-        let limit = self.limit.clone();
-        let turn = Box::pin(async move { limit.acquire_owned().await });
-        State::Waiting { turn, call: Some((ready, request)) }
-    }
-}
-
-type Turn = Pin<Box<dyn Future<Output = Result<OwnedPermit, Rejected>> + Send>>;
 
 pin_project! {
     /// The answer of a [`LimitService`]. Dropping it frees its place, in the queue or under the limit.
     pub struct LimitFuture<S: Service<R>, R, C = ByResult> {
         #[pin]
-        state: State<S, S::Future, R>,
+        call: Under<S, R>,
         classify: C,
-    }
-}
-
-pin_project! {
-    #[project = StateProjection]
-    enum State<S, F, R> {
-        Waiting { turn: Turn, call: Option<(S, R)> },
-        Running { #[pin] future: F, permit: Option<OwnedPermit> },
     }
 }
 
@@ -159,33 +143,15 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut state = this.state;
-        loop {
-            let (permit, call) = match state.as_mut().project() {
-                StateProjection::Running { future, permit } => {
-                    let answer = ready!(future.poll(cx));
-                    // Free for the next before the answer travels on.
-                    if let Some(permit) = permit.take() {
-                        permit.end(this.classify.classify(&answer));
-                    }
-                    return Poll::Ready(answer.map_err(Limited::Inner));
-                }
-                StateProjection::Waiting { turn, call } => {
-                    (ready!(turn.as_mut().poll(cx)).map_err(Limited::Rejected)?, call.take())
-                }
-            };
-            let Some((mut service, request)) = call else { unreachable!("polled after it was refused") };
-            state.set(State::Running { future: service.call(request), permit: Some(permit) });
-        }
+        let (answer, permit) = ready!(this.call.poll(cx)).map_err(Limited::Rejected)?;
+        // Free for the next before the answer travels on.
+        permit.end(this.classify.classify(&answer));
+        Poll::Ready(answer.map_err(Limited::Inner))
     }
 }
 
 impl<S: Service<R>, R, C> fmt::Debug for LimitFuture<S, R, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Waiting { .. } => "waiting",
-            State::Running { .. } => "running",
-        };
-        f.debug_struct("LimitFuture").field("state", &state).finish_non_exhaustive()
+        f.debug_struct("LimitFuture").field("call", &self.call).finish_non_exhaustive()
     }
 }

@@ -7,11 +7,14 @@
 //! |---|---|---|
 //! | [`run`](Limit::run), [`run_with`](Limit::run_with) | a future | success, or what a classifier says |
 //! | [`acquire`](Limit::acquire), [`try_acquire`](Limit::try_acquire) | nothing: gives a [`Permit`] | what the permit is told |
-//! | [`layer`](Limit::layer) | a tower service | `Ok` is success, `Err` overload, or what a classifier says |
+//! | [`layer`](Limit::layer) | a tower service | `Ok` is success, `Err` says nothing, or what a classifier says |
+//! | `http_layer`, with feature `http` | an HTTP service | 429, 503 and 504 are overload, other failures say nothing |
 
 mod acquire;
 mod algorithm;
 mod builder;
+#[cfg(feature = "http")]
+mod http;
 mod layer;
 mod partition;
 mod permit;
@@ -19,7 +22,10 @@ mod rejected;
 mod sampler;
 mod semaphore;
 mod stats;
+mod under;
 
+#[cfg(feature = "http")]
+pub use self::http::{ByStatus, HttpLimitFuture, HttpLimitLayer, HttpLimitService, LimitedBody};
 pub use algorithm::{Aimd, Algorithm, Elastic, Fixed, Gradient2, Vegas};
 pub use builder::LimitBuilder;
 pub use layer::{ByResult, Classify, LimitFuture, LimitLayer, LimitService};

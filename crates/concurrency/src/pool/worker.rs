@@ -208,10 +208,12 @@ impl Crew {
         };
         own.since = None;
         let now = self.clock.now();
-        let due = state.grown.map_or(oldest, |grown| grown.max(oldest)) + self.grow_after;
-        if now < due {
+        let due = state.grown.map_or(oldest, |grown| grown.max(oldest)).checked_add(self.grow_after);
+        // A time beyond what the clock can tell never comes.
+        let left = due.map_or(Some(None), |due| (now < due).then(|| Some(due - now)));
+        if let Some(left) = left {
             watch(state, seat, true);
-            return Orders::only(Next::Sleep(Some(due - now)));
+            return Orders::only(Next::Sleep(left));
         }
         self.grow(state, seat, now)
     }

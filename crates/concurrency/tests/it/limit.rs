@@ -1,5 +1,6 @@
 //! No place is lost, no bound is passed, order is kept.
 
+use axum::http::StatusCode;
 use perfect21_concurrency::{Limit, Limited, Rejected};
 use std::{
     convert::Infallible,
@@ -166,7 +167,7 @@ async fn fits_a_router() {
     let limit = limit(1, 0);
     let layers = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(async |error: Limited<Infallible>| {
-            (axum::http::StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], error.to_string())
+            (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")], error.to_string())
         }))
         .layer(limit.layer());
     let app: Router = Router::new().route("/", get(async || "ok")).layer(layers);

@@ -116,6 +116,38 @@ async fn a_stable_timeout_drives_every_limit_down() {
     }
 }
 
+/// Calls that time out after 5 s, and a server that is well again after a minute.
+#[tokio::test(start_paused = true)]
+async fn elastic_falls_in_30_s_of_timeouts_and_is_back_in_10() {
+    let limit =
+        Limit::adaptive().initial(100).max_queue(1000).max_wait(Duration::from_secs(3600)).build().unwrap();
+    let is_well = Arc::new(AtomicUsize::new(0));
+    let callers: Vec<_> = (0..200)
+        .map(|_| {
+            let (limit, is_well) = (limit.clone(), is_well.clone());
+            tokio::spawn(async move {
+                loop {
+                    let answer = async {
+                        match is_well.load(SeqCst) {
+                            0 => std::future::pending().await,
+                            _ => sleep(10 * MS).await,
+                        }
+                    };
+                    let call = async { timeout(Duration::from_secs(5), answer).await };
+                    let _ = limit.run_with(call, Outcome::of).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(limit.stats().limit, 1, "{limit:?}");
+    sleep(Duration::from_secs(30)).await;
+    is_well.store(1, SeqCst);
+    sleep(Duration::from_secs(10)).await;
+    assert!(limit.stats().limit >= 100, "{limit:?}");
+    callers.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
 /// And it comes back when the server does.
 #[tokio::test(start_paused = true)]
 async fn elastic_recovers_from_one() {
@@ -196,7 +228,7 @@ fn bounds_hold_and_are_checked() {
         (Limit::adaptive().min_limit(0), "min_limit = 0"),
         (Limit::adaptive().min_limit(21), "min_limit = 21"),
         (Limit::adaptive().max_limit(19), "max_limit = 19"),
-        (Limit::adaptive().window(Duration::ZERO), "window = 0ns"),
+        (Limit::adaptive().window(Duration::ZERO), "window = 0ns: must be at least 1ms"),
     ] {
         let error = builder.build().unwrap_err().to_string();
         assert!(error.starts_with(message), "{error}");

@@ -71,11 +71,50 @@ proptest! {
 fn aimd_adds_one_and_takes_a_tenth() {
     let (mut aimd, mut window) = (Aimd::new(), window(50, Duration::from_millis(10)));
     assert_eq!(aimd.on_window(&window), 51);
-    window.overloaded = 1;
+    window.overloaded = window.completed;
     assert_eq!(aimd.on_window(&window), 45);
     assert_eq!(Aimd::new().backoff(0.5).on_window(&window), 25);
     (window.overloaded, window.peak) = (0, 24);
     assert_eq!(aimd.on_window(&window), 50, "less than half of it is used");
+}
+
+/// A share of the calls fails, whatever the limit is.
+#[test]
+fn failures_that_do_not_depend_on_the_limit_do_not_lower_it() {
+    for share in [0.02, 0.05, 0.2] {
+        for mut algorithm in all() {
+            let mut limit = 50;
+            let mut lowest = limit;
+            for nth in 0..300 {
+                let mut window = window(limit, Duration::from_millis(10));
+                window.overloaded = (window.completed as f64 * share).round() as u64;
+                window.completed -= window.overloaded;
+                limit = algorithm.on_window(&window).clamp(1, 100);
+                if nth > 100 {
+                    lowest = lowest.min(limit);
+                }
+            }
+            assert!(lowest >= 40, "{share} fail: {lowest} by {algorithm:?}");
+        }
+    }
+}
+
+/// A third of the calls fails above a limit of 50, and none below.
+#[test]
+fn failures_that_depend_on_the_limit_lower_it() {
+    for mut algorithm in all() {
+        let (mut limit, mut above) = (100, 0);
+        for nth in 0..300 {
+            let mut window = window(limit, Duration::from_millis(10));
+            if limit > 50 {
+                window.overloaded = window.completed / 3;
+                window.completed -= window.overloaded;
+            }
+            limit = algorithm.on_window(&window).clamp(1, 1000);
+            above += usize::from(nth >= 100 && limit > 75);
+        }
+        assert!(above <= 20, "{above} of 200 windows with half of the calls too many by {algorithm:?}");
+    }
 }
 
 #[test]

@@ -5,7 +5,12 @@ use perfect21_concurrency::{
     Limit, Limited, ManualClock, Rejected,
     limit::{Aimd, Outcome},
 };
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -94,14 +99,14 @@ async fn the_place_is_free_when_the_answer_is_there_and_not_when_its_future_is_d
 }
 
 #[tokio::test]
-async fn errors_are_overload_unless_a_classifier_says_otherwise() {
+async fn errors_say_nothing_unless_a_classifier_says_otherwise() {
     let ends = async |classified: bool| {
         let clock = ManualClock::new();
         let limit = Limit::builder(10).algorithm(Aimd::new()).clock(clock.clone()).build().unwrap();
         let inner = service_fn(async |()| Err::<(), _>("no such user"));
         let layer = limit.layer();
         let mut plain = layer.clone().layer(inner);
-        let mut told = layer.classify(|_: &Result<(), &str>| Outcome::Ignore).layer(inner);
+        let mut told = layer.classify(Outcome::of).layer(inner);
         for _ in 0..100 {
             clock.advance(Duration::from_millis(10));
             let answer = match classified {
@@ -112,8 +117,8 @@ async fn errors_are_overload_unless_a_classifier_says_otherwise() {
         }
         limit.stats().limit
     };
-    assert!(ends(false).await < 10);
-    assert_eq!(ends(true).await, 10);
+    assert_eq!(ends(false).await, 10);
+    assert!(ends(true).await < 10);
 }
 
 #[test]
@@ -123,4 +128,76 @@ fn errors_say_each_thing_once() {
     let rejected: Limited<Infallible> = Limited::Rejected(Rejected::Displaced);
     assert_eq!(rejected.to_string(), Rejected::Displaced.to_string());
     assert!(std::error::Error::source(&rejected).is_none());
+}
+
+/// The inner service has a limit of its own, of which one route uses one place and a queued request must use none.
+#[tokio::test]
+async fn a_queued_request_holds_nothing_of_the_inner_service() {
+    let limit = Limit::builder(1).max_queue(10).max_wait(DEADLINE).build().unwrap();
+    let (go, began) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let inner = {
+        let (go, began) = (go.clone(), began.clone());
+        service_fn(move |waits: bool| {
+            let (go, began) = (go.clone(), began.clone());
+            async move {
+                if waits {
+                    began.notify_one();
+                    go.notified().await;
+                }
+                Ok::<_, Infallible>(7)
+            }
+        })
+    };
+    let inner = ServiceBuilder::new().concurrency_limit(2).service(inner);
+    let limited = limit.layer().layer(inner.clone());
+    let mut calls = Vec::new();
+    for _ in 0..3 {
+        let mut limited = limited.clone();
+        calls.push(tokio::spawn(async move { limited.ready().await.unwrap().call(true).await }));
+    }
+    began.notified().await;
+    let both_wait = async {
+        while limit.stats().waiting < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(timeout(DEADLINE, both_wait).await.is_ok(), "{:?}", limit.stats());
+    // One runs and two are queued: of the inner service's two places, one is free for another route.
+    let mut other_route = inner;
+    let answer = timeout(DEADLINE, async { other_route.ready().await.unwrap().call(false).await }).await;
+    assert_eq!(answer.expect("queued requests leave the inner service alone"), Ok(7));
+    for _ in 0..3 {
+        go.notify_one();
+    }
+    for call in calls {
+        go.notify_one();
+        assert_eq!(timeout(DEADLINE, call).await.unwrap().unwrap(), Ok(7));
+    }
+    assert_eq!((limit.stats().in_flight, limit.stats().waiting), (0, 0));
+}
+
+/// The inner service fails while it becomes ready for a request whose turn has come.
+#[tokio::test]
+async fn a_service_that_fails_to_become_ready_frees_the_place() {
+    #[derive(Clone)]
+    struct Breaks(bool);
+    impl Service<()> for Breaks {
+        type Response = ();
+        type Error = &'static str;
+        type Future = std::future::Pending<Result<(), &'static str>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+            Poll::Ready(if self.0 { Err("broken") } else { Ok(()) })
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            std::future::pending()
+        }
+    }
+    let limit = Limit::builder(1).max_queue(1).max_wait(DEADLINE).build().unwrap();
+    let held = limit.try_acquire_owned().unwrap();
+    let queued = limit.layer().layer(Breaks(true)).call(());
+    drop(held);
+    assert_eq!(timeout(DEADLINE, queued).await.unwrap(), Err(Limited::Inner("broken")));
+    assert_eq!(limit.stats().in_flight, 0);
 }

@@ -2,14 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod balance;
+mod balance_failures;
 mod balance_layer;
 mod batch;
 mod executor;
+mod extremes;
 mod gather;
 mod limit;
 mod limit_adaptive;
 mod limit_algorithms;
 mod limit_cancel;
+mod limit_http;
 mod limit_layer;
 mod limit_model;
 mod limit_order;

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// The seeds of all runs.
 pub const SEEDS: [u64; 5] = [21, 42, 63, 84, 105];
 
-const BASE: Phase = Phase { seconds: 60, offered: 8000.0, workers: 40, service: 0.01 };
+const BASE: Phase = Phase { seconds: 60, offered: 8000.0, workers: 40, service: 0.01, failing: 0.0 };
 
 /// A course of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,16 +181,30 @@ impl Runs {
 /// Never: the settings are valid.
 #[must_use]
 pub fn run(kind: Kind, scenario: Scenario, seed: u64) -> Figures {
+    run_phases(kind, &scenario.phases(), seed)
+}
+
+/// Lets so many seconds pass at a load, as a multiple of what the server can do, while from the middle of the first half on a
+/// share of the calls fails for reasons that have nothing to do with the load. Each is reported as overload.
+///
+/// # Panics
+/// Never: the settings are valid.
+#[must_use]
+pub fn run_failing(kind: Kind, load: f64, failing: f64, seconds: u64, seed: u64) -> Figures {
+    let well = Phase { seconds: seconds / 4, offered: BASE.capacity() * load, ..BASE };
+    run_phases(kind, &[well, Phase { seconds, failing, ..well }], seed)
+}
+
+fn run_phases(kind: Kind, phases: &[Phase], seed: u64) -> Figures {
     let clock = ManualClock::new();
     let limit = kind.builder().max_queue(0).clock(clock.clone()).build().expect("settings are valid");
     let mut server = Server::new(limit, clock, seed);
-    let phases = scenario.phases();
     let mut last = None;
-    for phase in &phases {
+    for phase in phases {
         last = Some((server.run(phase), phase));
     }
     let (mut record, phase) = last.expect("there is a phase");
-    let possible = phase.capacity().min(phase.offered);
+    let possible = phase.capacity().min(phase.offered) * (1.0 - phase.failing);
     Figures {
         goodput: record.throughput() / possible,
         p50: record.median() / (phase.service * (0.5 + 0.5 * std::f64::consts::LN_2)),

@@ -18,6 +18,8 @@ pub(super) struct Phase {
     pub(super) workers: usize,
     /// The mean service time: half of it is constant, half exponential.
     pub(super) service: f64,
+    /// The share of the calls that fail after they were served, whatever the load; they are reported as overload.
+    pub(super) failing: f64,
 }
 
 impl Phase {
@@ -74,7 +76,7 @@ impl Server {
             }
             self.advance(next);
             if done <= arrival {
-                self.finish(&mut record);
+                self.finish(&mut record, phase.failing);
                 self.work(phase);
             } else {
                 arrival = self.now + self.exponential(1.0 / phase.offered);
@@ -107,10 +109,16 @@ impl Server {
         }
     }
 
-    fn finish(&mut self, record: &mut Record) {
+    fn finish(&mut self, record: &mut Record, failing: f64) {
         let Some(Reverse((_, slot))) = self.busy.pop() else { return };
         self.free.push(slot);
+        // No draw without failures, so that those runs stay as they are.
+        let fails = failing > 0.0 && self.random.f64() < failing;
         if let Some(call) = self.calls[slot].take() {
+            if fails {
+                call.permit.overload();
+                return;
+            }
             call.permit.success();
             record.complete(self.now, self.now - call.arrived);
         }

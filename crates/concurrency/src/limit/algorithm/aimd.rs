@@ -1,20 +1,23 @@
-use super::{Algorithm, Window, is_idle};
+use super::{Algorithm, Baseline, Window, is_idle};
 
 /// Additive increase, multiplicative decrease, as TCP does and Netflix's `AIMDLimit`: one more each window, and nine
 /// tenths after an overload.
+///
+/// Failures that do not depend on the limit are not overload: see [`Algorithm`](crate::Algorithm#failures-without-load).
 ///
 /// It learns by overload only, so it wants a [ceiling](crate::limit::LimitBuilder::ceiling) or calls that time out; without
 /// either it grows to its bound.
 #[derive(Debug, Clone, Copy)]
 pub struct Aimd {
     backoff: f64,
+    baseline: Baseline,
 }
 
 impl Aimd {
     /// With nine tenths.
     #[must_use]
     pub fn new() -> Self {
-        Self { backoff: 0.9 }
+        Self { backoff: 0.9, baseline: Baseline::default() }
     }
 
     /// What is left of the limit after a window with overload; brought to 0.1 to 0.99. Default: 0.9.
@@ -33,12 +36,12 @@ impl Default for Aimd {
 
 impl Algorithm for Aimd {
     fn on_window(&mut self, window: &Window) -> usize {
-        if window.overloaded > 0 {
-            (window.limit as f64 * self.backoff) as usize
+        if let Some(limit) = self.baseline.limit(window, self.backoff) {
+            limit
         } else if is_idle(window) {
             window.limit
         } else {
-            window.limit + 1
+            window.limit.saturating_add(1)
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::{Algorithm, Window, is_idle};
+use super::{Algorithm, Baseline, Window, is_idle};
 
 /// Windows in the long mean.
 const LONG: f64 = 600.0;
@@ -10,6 +10,8 @@ const TOLERANCE: f64 = 1.5;
 const ROOM: f64 = 4.0;
 /// How much of what is found the limit takes at once.
 const SMOOTHING: f64 = 0.2;
+/// What is left of the limit after a window with overload.
+const BACKOFF: f64 = 0.9;
 
 /// By how a window's latency stands to the mean of the last 600: Netflix's `Gradient2Limit`, on windows.
 ///
@@ -20,13 +22,14 @@ pub struct Gradient2 {
     limit: f64,
     long: f64,
     windows: f64,
+    baseline: Baseline,
 }
 
 impl Gradient2 {
     /// Knows no latency yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { limit: 0.0, long: 0.0, windows: 0.0 }
+        Self { limit: 0.0, long: 0.0, windows: 0.0, baseline: Baseline::default() }
     }
 
     fn long(&mut self, latency: f64) -> f64 {
@@ -52,8 +55,8 @@ impl Algorithm for Gradient2 {
         if self.limit.round() as usize != window.limit {
             self.limit = window.limit as f64;
         }
-        if window.overloaded > 0 {
-            self.limit *= 0.9;
+        if let Some(limit) = self.baseline.limit(window, BACKOFF) {
+            self.limit = limit as f64;
         } else if window.samples > 0 {
             let latency = window.latency.as_secs_f64();
             let long = self.long(latency);

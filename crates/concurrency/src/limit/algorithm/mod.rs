@@ -1,6 +1,7 @@
 //! How an adaptive limit finds itself: one algorithm a file, each pure, called once a window.
 
 mod aimd;
+mod baseline;
 mod elastic;
 mod fixed;
 mod gradient2;
@@ -13,6 +14,7 @@ pub use gradient2::Gradient2;
 pub use vegas::Vegas;
 
 use super::Window;
+use baseline::Baseline;
 use std::fmt;
 
 /// What finds a limit: it sees what happened in a [`Window`] and answers with the limit for the next one.
@@ -21,6 +23,13 @@ use std::fmt;
 /// never by two at a time. Its answer is brought into the limit's bounds, and is not followed upwards where nobody found
 /// the limit full ([`Window::was_hit`]). Who keeps a state goes by [`Window::limit`], which somebody may have
 /// [resized](super::Limit::resize).
+///
+/// # Failures without load
+/// [`Window::overloaded`] counts every call that was reported as overload or took longer than the ceiling. A share of these
+/// may have nothing to do with load: a broken dependency, a caller's short deadline, answers that are slow by nature. The
+/// algorithms of this crate therefore compare the share with what is usual. If it rises by more than chance, they lower the
+/// limit to three quarters for about half a second: if the share falls, load was the cause, and the limit stays low; if not, the
+/// share is usual from then on, and the limit goes back. If a quarter of the calls or more fail, the limit falls in any case.
 ///
 /// ```
 /// use perfect21_concurrency::{Algorithm, Limit, limit::Window};

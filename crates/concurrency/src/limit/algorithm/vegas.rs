@@ -1,8 +1,10 @@
-use super::{Algorithm, Window, is_idle, step};
+use super::{Algorithm, Baseline, Window, is_idle, step};
 use std::time::Duration;
 
 /// After so many windows the shortest latency is taken anew, times 0.5 to 1.
 const RENEW: u64 = 300;
+/// What is left of the limit after a window with overload.
+const BACKOFF: f64 = 0.9;
 
 /// By the length of the queue in front of the server, which it takes from how far latencies are from the shortest one:
 /// TCP Vegas, as Netflix's `VegasLimit`, on windows.
@@ -14,6 +16,7 @@ pub struct Vegas {
     shortest: Option<Duration>,
     renew_in: u64,
     random: fastrand::Rng,
+    baseline: Baseline,
 }
 
 impl Vegas {
@@ -21,7 +24,12 @@ impl Vegas {
     #[must_use]
     pub fn new() -> Self {
         // Seeded, so that the same windows give the same limits.
-        Self { shortest: None, renew_in: RENEW, random: fastrand::Rng::with_seed(21) }
+        Self {
+            shortest: None,
+            renew_in: RENEW,
+            random: fastrand::Rng::with_seed(21),
+            baseline: Baseline::default(),
+        }
     }
 
     fn shortest(&mut self, latency: Duration) -> Duration {
@@ -48,8 +56,8 @@ impl Algorithm for Vegas {
     fn on_window(&mut self, window: &Window) -> usize {
         let limit = window.limit;
         let step = step(limit);
-        if window.overloaded > 0 {
-            return limit.saturating_sub(step);
+        if let Some(limit) = self.baseline.limit(window, BACKOFF) {
+            return limit;
         }
         if window.samples == 0 {
             return limit;
@@ -61,9 +69,9 @@ impl Algorithm for Vegas {
         let idle_share = shortest.as_secs_f64() / window.latency.as_secs_f64().max(f64::MIN_POSITIVE);
         let queue = (limit as f64 * (1.0 - idle_share)).ceil() as usize;
         if queue <= step {
-            limit + 6 * step
+            limit.saturating_add(6 * step)
         } else if queue < 3 * step {
-            limit + step
+            limit.saturating_add(step)
         } else if queue > 6 * step {
             limit.saturating_sub(step)
         } else {

@@ -84,9 +84,9 @@ struct Open {
 
 impl Sampler {
     pub(super) fn new(algorithm: Box<dyn Algorithm>, plan: Plan, time: Time) -> Self {
-        let length = plan.window.as_nanos() as u64;
+        let length = nanos(plan.window);
         Self {
-            due: AtomicU64::new(time.nanos() + length),
+            due: AtomicU64::new(time.nanos().saturating_add(length)),
             mask: AtomicU64::new(0),
             open: Mutex::new(Open { algorithm, since: time.nanos(), length }),
             tally: Tally::default(),
@@ -149,7 +149,7 @@ impl Sampler {
     ) -> Option<Change> {
         let now = self.time.nanos();
         let latency = now.saturating_sub(started.0.saturating_sub(1));
-        let ceiling = self.plan.ceiling.map_or(u64::MAX, |ceiling| ceiling.as_nanos() as u64);
+        let ceiling = self.plan.ceiling.map_or(u64::MAX, nanos);
         if outcome == Outcome::Overload || latency > ceiling {
             self.tally.overload(weight);
         } else {
@@ -165,19 +165,21 @@ impl Sampler {
     #[cold]
     fn close(&self, now: u64, semaphore: &Semaphore) -> Option<Change> {
         let ended = self.tally.ended();
-        if ended < FEW {
-            return None;
-        }
         let mut open = self.open.try_lock()?;
         let duration = now.saturating_sub(open.since);
         let patient = duration < open.length.saturating_mul(u64::from(PATIENCE));
+        // Under a low limit and calls that all time out, a few may take minutes to end.
+        let few = if patient { FEW } else { FEW.min(semaphore.limit() as u64) };
+        if ended < few {
+            return None;
+        }
         if now < self.due.load(Relaxed) || patient && ended < self.plan.min_samples {
             return None;
         }
         let window = self.tally.take(semaphore.limit(), Duration::from_nanos(duration));
         open.since = now;
-        open.length = (self.plan.window.max(2 * window.latency)).as_nanos() as u64;
-        self.due.store(now + open.length, Relaxed);
+        open.length = nanos(self.plan.window.max(window.latency.saturating_mul(2)));
+        self.due.store(now.saturating_add(open.length), Relaxed);
         if window.samples < MANY {
             self.mask.store(self.mask.load(Relaxed) >> 1, Relaxed);
         }
@@ -199,6 +201,11 @@ impl Sampler {
     fn time_fewer(&self) {
         self.mask.store((self.mask.load(Relaxed) * 2 + 1).min(MAX_MASK), Relaxed);
     }
+}
+
+/// In 584 years, all of them.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for Sampler {

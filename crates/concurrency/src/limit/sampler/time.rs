@@ -26,6 +26,6 @@ impl Time {
             Self::Tokio(start) => tokio::time::Instant::now().saturating_duration_since(*start),
             Self::Clock(clock, start) => clock.now().saturating_duration_since(*start),
         };
-        passed.as_nanos() as u64
+        u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)
     }
 }

@@ -59,7 +59,7 @@ impl Window {
     /// The share of what ended that failed by overload, from 0 to 1.
     #[must_use]
     pub fn overload_share(&self) -> f64 {
-        let ended = self.completed + self.overloaded;
-        if ended == 0 { 0.0 } else { self.overloaded as f64 / ended as f64 }
+        let ended = self.completed.saturating_add(self.overloaded);
+        if ended == 0 { 0.0 } else { (self.overloaded as f64 / ended as f64).min(1.0) }
     }
 }

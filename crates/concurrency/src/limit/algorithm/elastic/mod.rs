@@ -7,11 +7,10 @@ use self::{
     hover::{Hover, Verdict},
     search::{Direction, Search},
 };
-use super::{Algorithm, Window};
+use super::{Algorithm, Baseline, Window};
 use std::time::Duration;
 
-/// From so much overload on the limit falls without being asked.
-const TOLERATED: f64 = 0.02;
+/// What is left of the limit after a window with overload.
 const BACKOFF: f64 = 0.9;
 /// A limit that nobody hits comes down to so many times the peak in flight, by [`SETTLE`] each window, but not below
 /// [`MODEST`].
@@ -34,8 +33,8 @@ const FADE: f64 = 0.998;
 /// - Then it **hovers**: each window tells it a little, weighed by how much it says.
 /// - When the mean latency of windows jumps, or the limit seems far beyond the knee for some time, it **sinks** by 0.7 until
 ///   throughput suffers: whether a server lost workers, and wants less, or became slower, and does not, shows only so.
-/// - Of windows with more than 2 % overload it gives back a tenth, whatever else they say: calls that time out are no
-///   throughput. A [ceiling](crate::limit::LimitBuilder::ceiling) makes what is too slow count so too.
+/// - Of windows with overload it gives back a tenth, whatever else they say: calls that time out are no throughput. Failures
+///   that do not depend on the limit are not [overload](crate::Algorithm#failures-without-load). A [ceiling](crate::limit::LimitBuilder::ceiling) makes what is too slow count so too.
 ///
 /// The idea is that of Uber's Cinnamon, failsafe-go and .NET's thread pool, which ask whether throughput goes with what is in
 /// flight. Who finds the limit full is refused or waits; where nobody does, it says nothing, and the limit does not grow.
@@ -46,6 +45,7 @@ pub struct Elastic {
     told: usize,
     mode: Mode,
     peak: f64,
+    baseline: Baseline,
 }
 
 #[derive(Debug, Clone)]
@@ -58,7 +58,13 @@ impl Elastic {
     /// Knows nothing yet: it climbs from wherever the limit begins.
     #[must_use]
     pub fn new() -> Self {
-        Self { center: 1.0, told: 1, mode: Mode::Search(Search::new(Direction::Up)), peak: 0.0 }
+        Self {
+            center: 1.0,
+            told: 1,
+            mode: Mode::Search(Search::new(Direction::Up)),
+            peak: 0.0,
+            baseline: Baseline::default(),
+        }
     }
 
     /// Somebody else set the limit, or its bounds did.
@@ -130,11 +136,10 @@ impl Algorithm for Elastic {
     fn on_window(&mut self, window: &Window) -> usize {
         self.follow(window.limit);
         self.peak = (self.peak * FADE).max(window.peak as f64);
-        let limit = if window.overload_share() > TOLERATED {
-            self.center = (self.center.min(window.limit as f64) * BACKOFF).max(1.0);
+        let limit = if let Some(limit) = self.baseline.limit(window, BACKOFF) {
+            self.center = limit as f64;
             self.mode = Mode::Hover(Hover::new());
-            // Down, so that it moves where a tenth is less than one.
-            self.center.floor()
+            self.center
         } else if !window.was_hit() || window.completed == 0 {
             self.rest()
         } else {

@@ -75,14 +75,16 @@ impl Search {
 
     /// The next limit; none where the last step was wrong and `center` is as far as it goes.
     pub(super) fn next(&mut self, window: &Window, center: &mut f64) -> Option<f64> {
-        self.completed += window.completed;
+        self.completed = self.completed.saturating_add(window.completed);
         self.seconds += window.duration.as_secs_f64();
-        self.samples += window.samples;
+        self.samples = self.samples.saturating_add(window.samples);
         self.took += window.latency.as_secs_f64() * window.samples as f64;
         if self.completed < ENOUGH {
             return Some(window.limit as f64);
         }
-        let latency = Duration::from_secs_f64(self.took / self.samples.max(1) as f64);
+        // Of windows at their extremes: not a number.
+        let latency =
+            Duration::try_from_secs_f64(self.took / self.samples.max(1) as f64).unwrap_or(Duration::MAX);
         let throughput = self.completed as f64 / self.seconds.max(f64::MIN_POSITIVE);
         let now = Point::new(window.limit, throughput, latency);
         (self.completed, self.seconds, self.samples, self.took) = (0, 0.0, 0, 0.0);
