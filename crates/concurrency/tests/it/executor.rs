@@ -2,6 +2,7 @@
 #![cfg(feature = "rayon")]
 
 use perfect21_concurrency::{Executor, Sizing, ThreadPool, pool::JobError};
+use perfect21_test_support::wait::DEADLINE;
 use std::{
     sync::{
         Arc,
@@ -11,8 +12,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-const DEADLINE: Duration = Duration::from_secs(30);
 
 fn executor() -> Executor {
     Executor::builder().name("test").sizing(Sizing::for_cores(2.0)).build().unwrap()

@@ -5,6 +5,7 @@ use perfect21_concurrency::{
     Panicked,
     gather::{GatherError, gather},
 };
+use perfect21_test_support::wait::DEADLINE;
 use std::{
     future::{pending, ready},
     pin::{Pin, pin},
@@ -218,7 +219,7 @@ async fn drained(watch: &Watch) {
             yield_now().await;
         }
     };
-    timeout(Duration::from_secs(60), drain).await.unwrap_or_else(|_| panic!("{} still run", watch.now()));
+    timeout(DEADLINE, drain).await.unwrap_or_else(|_| panic!("{} still run", watch.now()));
 }
 
 #[tokio::test]
@@ -354,7 +355,7 @@ fn a_runtime_that_goes_down_leaves_no_item_without_a_result() {
         let gathered = tokio::spawn(gathered);
         yield_now().await;
         other.shutdown_background();
-        timeout(Duration::from_secs(60), gathered).await.expect("it hangs").unwrap()
+        timeout(DEADLINE, gathered).await.expect("it hangs").unwrap()
     });
     assert_eq!(results.len(), 10);
     assert!(results[1..].iter().all(|result| result.as_ref().unwrap_err().message().contains("shut down")));

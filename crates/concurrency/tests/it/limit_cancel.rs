@@ -2,10 +2,9 @@
 
 use fastrand::Rng;
 use perfect21_concurrency::Limit;
-use std::{sync::Arc, time::Duration};
+use perfect21_test_support::wait::DEADLINE;
+use std::sync::Arc;
 use tokio::{sync::Barrier, task::yield_now, time::timeout};
-
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Tasks that acquire some weight under a limit that changes, and are dropped while they wait, when they were just given
 /// what they wait for, and while they run.

@@ -5,6 +5,7 @@ use perfect21_concurrency::{
     Limit, Limited, ManualClock, Rejected,
     limit::{Aimd, Outcome},
 };
+use perfect21_test_support::wait::DEADLINE;
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -18,8 +19,6 @@ use tokio::{
     time::timeout,
 };
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-
-const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn ask(address: std::net::SocketAddr) -> String {
     let mut socket = TcpStream::connect(address).await.unwrap();

@@ -5,6 +5,7 @@ use perfect21_concurrency::{
     pool::{Job, JobError, Refused, Stats},
 };
 use perfect21_core::ManualClock;
+use perfect21_test_support::wait::DEADLINE;
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
@@ -17,8 +18,6 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-
-const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Waits until the pool's numbers are as they should be; prints them when they never are.
 fn until(pool: &ThreadPool, what: &str, reached: impl Fn(&Stats) -> bool) -> Stats {

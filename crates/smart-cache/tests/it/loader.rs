@@ -8,9 +8,8 @@ use perfect21_smart_cache::{
     loader::{LoadErrorKind, OnError},
     runtime::Tokio,
 };
+use perfect21_test_support::wait::DEADLINE;
 use std::time::Duration;
-
-const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Both ways to run a load.
 fn both_ways(source: &Source) -> [Loader<u32, u64, Down>; 2] {
