@@ -55,7 +55,7 @@ impl Window {
 /// The same bucket of time with half of both counts.
 fn halved(counts: u64) -> u64 {
     let (successes, failures) = (counts >> 16 & COUNT, counts & COUNT);
-    counts >> 32 << 32 | successes / 2 << 16 | failures / 2
+    (counts >> 32 << 32) | ((successes / 2) << 16) | (failures / 2)
 }
 
 #[cfg(test)]
