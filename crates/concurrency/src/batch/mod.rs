@@ -56,8 +56,9 @@ type WeightOf<I> = Box<dyn Fn(&I) -> u64 + Send + Sync>;
 ///
 /// Costs a short lock for an item, and an allocation or two for a batch. Holds at most `max_waiting` items that wait.
 ///
-/// The handler is a closure that returns a future. If it captures something, such as a pool of connections, clone it for each
-/// batch, as here: an `async` closure that captures does not implement `Fn`.
+/// The handler is a closure that returns a future. If it captures something, such as a pool of
+/// connections, clone it for each batch, as here: an `async` closure that captures does not
+/// implement `Fn`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -86,8 +87,9 @@ type WeightOf<I> = Box<dyn Fn(&I) -> u64 + Send + Sync>;
 /// ```
 ///
 /// # Deadlocks
-/// A handler must not await an item that it submits to its own batcher: if all [`max_in_flight`](BatcherBuilder::max_in_flight)
-/// batches do so, none of them can end, and their items wait for ever. Submit to another batcher, or do not await the reply.
+/// A handler must not await an item that it submits to its own batcher: if all
+/// [`max_in_flight`](BatcherBuilder::max_in_flight) batches do so, none of them can end, and their
+/// items wait for ever. Submit to another batcher, or do not await the reply.
 pub struct Batcher<I, O, E, K = ()>(Arc<Inner<I, O, E, K>>);
 
 struct Inner<I, O, E, K> {
@@ -189,7 +191,8 @@ where
         Ok(Reply::new(&*self.0, place))
     }
 
-    /// Puts an item into a batch, or gives it back. The reply keeps the batcher alive and can go to a task.
+    /// Puts an item into a batch, or gives it back. The reply keeps the batcher alive and can go to
+    /// a task.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

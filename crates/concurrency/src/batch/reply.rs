@@ -14,7 +14,8 @@ use std::{
 
 /// The output of an item that a [`Batcher`](super::Batcher) took; made by [`try_submit`](super::Batcher::try_submit).
 ///
-/// It borrows the batcher. For one that a task can take along, see [`try_submit_owned`](super::Batcher::try_submit_owned).
+/// It borrows the batcher. For one that a task can take along, see
+/// [`try_submit_owned`](super::Batcher::try_submit_owned).
 ///
 /// # Cancel safety
 /// Dropping it takes the item out of a batch that has not begun, unless an equal one's caller still waits for it. A
@@ -69,8 +70,8 @@ where
 /// [`try_submit_owned`](super::Batcher::try_submit_owned).
 ///
 /// # Cancel safety
-/// Dropping it takes the item out of a batch that has not begun, unless an equal one's caller still waits for it. A
-/// batch that runs is not disturbed.
+/// Dropping it takes the item out of a batch that has not begun, unless an equal one's caller still
+/// waits for it. A batch that runs is not disturbed.
 #[must_use = "dropping it takes the item out of its batch"]
 pub struct OwnedReply<I, O, E, K = ()>(Waits<Arc<Inner<I, O, E, K>>, I, O, E, K>)
 where

@@ -100,7 +100,8 @@ where
     }
 }
 
-/// The task of the first deadline ends with the batcher: the deadline may be far, and nothing is left to begin.
+/// The task of the first deadline ends with the batcher: the deadline may be far, and nothing is
+/// left to begin.
 impl<I, O, E, K> Drop for Inner<I, O, E, K> {
     fn drop(&mut self) {
         if let Some(timer) = self.timer.lock().take() {
