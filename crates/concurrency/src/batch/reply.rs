@@ -73,7 +73,7 @@ where
 /// Dropping it takes the item out of a batch that has not begun, unless an equal one's caller still
 /// waits for it. A batch that runs is not disturbed.
 #[must_use = "dropping it takes the item out of its batch"]
-pub struct OwnedReply<I, O, E, K = ()>(Waits<Arc<Inner<I, O, E, K>>, I, O, E, K>)
+pub struct OwnedReply<I, O, E, K = ()>(Waits<Owned<I, O, E, K>, I, O, E, K>)
 where
     I: Send + 'static,
     O: Send + 'static,
@@ -87,7 +87,7 @@ where
     E: Send + Sync + 'static,
     K: Hash + Eq + Clone + Send + 'static,
 {
-    pub(super) fn new(inner: Arc<Inner<I, O, E, K>>, place: Place<O, E>) -> Self {
+    pub(super) fn new(inner: Owned<I, O, E, K>, place: Place<O, E>) -> Self {
         Self(Waits { inner, place: Some(place) })
     }
 }
@@ -117,6 +117,8 @@ where
         f.debug_struct("OwnedReply").field("over", &self.0.place.is_none()).finish_non_exhaustive()
     }
 }
+
+type Owned<I, O, E, K> = Arc<Inner<I, O, E, K>>;
 
 /// A caller that waits, by any handle of the batcher.
 struct Waits<H, I, O, E, K>
