@@ -120,7 +120,8 @@ pub fn run(spread: Spread, trouble: Trouble, seed: u64) -> Figures {
     run_failing(spread, trouble, 0.0, seed)
 }
 
-/// One run in which, from the start to the end, this share of the requests that the servers serve fails, on all of them.
+/// One run in which, from the start to the end, this share of the requests that the servers serve
+/// fails, on all of them.
 ///
 /// # Panics
 /// Never: the balancer's settings are valid.

@@ -100,9 +100,10 @@ impl<E> BalancerBuilder<E> {
 
     /// Sets what a failed request costs, as a latency. Default: 200 ms.
     ///
-    /// The cost is at least this, at least ten times the usual latency, and at least the time the request took. It counts by
-    /// the share of the endpoint's recent requests that failed: with 200 ms and 1 % of failures an endpoint with answers in
-    /// 5 ms costs as much as one with answers in 7 ms and no failures. At most a day.
+    /// The cost is at least this, at least ten times the usual latency, and at least the time the
+    /// request took. It counts by the share of the endpoint's recent requests that failed: with 200
+    /// ms and 1 % of failures an endpoint with answers in 5 ms costs as much as one with answers in
+    /// 7 ms and no failures. At most a day.
     pub fn failure_penalty(mut self, penalty: Duration) -> Self {
         self.failure_penalty = penalty;
         self
@@ -121,8 +122,9 @@ impl<E> BalancerBuilder<E> {
         self
     }
 
-    /// How long an endpoint is out: the first time, doubled for each time in a row, and the most. Default: 1 s and 2 s; what
-    /// that costs is one request each time, which goes to another endpoint if it is [run](Balancer::run) with retries.
+    /// How long an endpoint is out: the first time, doubled for each time in a row, and the most.
+    /// Default: 1 s and 2 s; what that costs is one request each time, which goes to another
+    /// endpoint if it is [run](Balancer::run) with retries.
     pub fn ejection_time(mut self, first: Duration, most: Duration) -> Self {
         self.ejection = (first, most);
         self

@@ -65,8 +65,9 @@ impl<E> Endpoint<E> {
         each * waits / (weight * share)
     }
 
-    /// The latency that the next request is expected to have, in nanoseconds. Without an answer it is half of what is usual:
-    /// cheap enough to be asked, dear enough that not all requests go there before the first answer.
+    /// The latency that the next request is expected to have, in nanoseconds. Without an answer it
+    /// is half of what is usual: cheap enough to be asked, dear enough that not all requests go
+    /// there before the first answer.
     fn expected(&self) -> f64 {
         self.estimate.latency().unwrap_or_else(|| self.tuning.usual() * 0.5)
     }
@@ -113,7 +114,8 @@ impl<E> Endpoint<E> {
         let in_a_row = self.failures_in_a_row.fetch_add(1, Relaxed).saturating_add(1);
         let (successes, failures) = self.window.counts(now);
         let share = failures as f64 / ((successes + failures) as f64 + FEW);
-        // The usual latency is of successful answers, so what a failure costs never feeds on itself.
+        // The usual latency is of successful answers, so what a failure costs never feeds on
+        // itself.
         let cost = tuning.failure_ns.max(10.0 * tuning.usual()).max(took);
         self.estimate.failed(share, cost);
         tuning.is_too_bad(in_a_row, successes, failures)

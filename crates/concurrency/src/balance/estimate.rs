@@ -3,14 +3,17 @@ use std::{
     time::Duration,
 };
 
-/// Estimates what a request costs an endpoint: the latency of its answers, and what its failures waste.
+/// Estimates what a request costs an endpoint: the latency of its answers, and what its failures
+/// waste.
 ///
-/// The latency is Finagle's peak EWMA, of successful answers and abandoned requests only: a latency above the estimate
-/// replaces it; a latency below it is averaged in, with a weight that grows with the time since the last answer. The estimate
-/// of an endpoint that gets no requests sinks below the latency of the others, until a request goes there.
+/// The latency is Finagle's peak EWMA, of successful answers and abandoned requests only: a latency
+/// above the estimate replaces it; a latency below it is averaged in, with a weight that grows with
+/// the time since the last answer. The estimate of an endpoint that gets no requests sinks below
+/// the latency of the others, until a request goes there.
 ///
-/// Failures never change the latency. Their share of the recent requests, times what a failure costs, is a value of its own
-/// that decays: at most the cost of a failure, however many fail. Both values are finite, and at most [`LONGEST`] each.
+/// Failures never change the latency. Their share of the recent requests, times what a failure
+/// costs, is a value of its own that decays: at most the cost of a failure, however many fail. Both
+/// values are finite, and at most [`LONGEST`] each.
 pub(super) struct Estimate {
     /// Nanoseconds, the bits of a float; zero before the first answer.
     nanos: AtomicU64,
@@ -59,7 +62,8 @@ impl Estimate {
 
     /// Counts a failure: `share` of the recent requests failed, and each costs `cost`.
     ///
-    /// The share is of exact counts and includes this failure, so a value that decayed since the last failure is raised to it.
+    /// The share is of exact counts and includes this failure, so a value that decayed since the
+    /// last failure is raised to it.
     pub(super) fn failed(&self, share: f64, cost: f64) {
         let wasted = share.clamp(0.0, 1.0) * cost.clamp(0.0, LONGEST);
         if wasted > self.wasted() {
@@ -83,7 +87,8 @@ impl Estimate {
         self.wasted.store(0, Relaxed);
     }
 
-    /// Lets what failures waste decay by `since`, and sinks the latency towards `floor` if there was no answer in that time.
+    /// Lets what failures waste decay by `since`, and sinks the latency towards `floor` if there
+    /// was no answer in that time.
     pub(super) fn forget(&self, floor: f64, now: u64, since: u64, decay: f64) {
         let wasted = self.wasted();
         if wasted > 0.0 {
@@ -101,10 +106,12 @@ impl Estimate {
     }
 }
 
-/// How much sooner the latency of an endpoint without requests is forgotten than that of one with requests.
+/// How much sooner the latency of an endpoint without requests is forgotten than that of one with
+/// requests.
 const UNASKED: f64 = 0.5;
 
-/// An answer this many times shorter than the estimate is one of an endpoint that recovered: it counts as if more time had passed.
+/// An answer this many times shorter than the estimate is one of an endpoint that recovered: it
+/// counts as if more time had passed.
 const FAR_BELOW: f64 = 4.0;
 const RECOVERS: f64 = 0.5;
 

@@ -26,8 +26,8 @@ pub(super) struct Inner<E> {
     pub(super) name: String,
     pub(super) label: Label<E>,
     pub(super) set: ArcSwap<Set<E>>,
-    /// Held while the set is changed, or an endpoint ejected: both look at all of them. Endpoints that were inserted and are
-    /// not in the set yet.
+    /// Held while the set is changed, or an endpoint ejected: both look at all of them. Endpoints
+    /// that were inserted and are not in the set yet.
     pub(super) changing: Mutex<Vec<Slot<E>>>,
     /// There are such endpoints. Written under the lock.
     pub(super) has_new: AtomicBool,
@@ -180,7 +180,8 @@ impl<E> Inner<E> {
         self.set.load()
     }
 
-    /// Adds an endpoint. The next [`set`](Self::set) puts all that are new into a set: one copy for many insertions.
+    /// Adds an endpoint. The next [`set`](Self::set) puts all that are new into a set: one copy for
+    /// many insertions.
     pub(super) fn insert(&self, slot: Slot<E>) {
         let mut new = self.changing.lock();
         new.push(slot);
@@ -201,8 +202,9 @@ impl<E> Inner<E> {
     }
 }
 
-/// Whether an endpoint in its slow start gets a request for which it was drawn, whatever it costs: with half of its share,
-/// since each request draws two. Where endpoints are idle costs alone would give it nothing until its share is whole.
+/// Whether an endpoint in its slow start gets a request for which it was drawn, whatever it costs:
+/// with half of its share, since each request draws two. Where endpoints are idle costs alone would
+/// give it nothing until its share is whole.
 fn is_drawn(share: f64) -> bool {
     fastrand::f64() < 0.5 * share
 }

@@ -24,16 +24,19 @@
 //! ```
 //!
 //! # How it picks
-//! Two endpoints are drawn, and the one that costs less is taken (*power of two choices*, Mitzenmacher 2001): its estimated
-//! latency ([peak EWMA](Policy::PeakEwma)) times the requests that would wait there, by its weight. That takes no lock and
-//! the same time for ten endpoints as for a thousand, and never sends all to the one that looks best. A new endpoint gets a growing
+//! Two endpoints are drawn, and the one that costs less is taken (*power of two choices*,
+//! Mitzenmacher 2001): its estimated latency ([peak EWMA](Policy::PeakEwma)) times the requests
+//! that would wait there, by its weight. That takes no lock and the same time for ten endpoints as
+//! for a thousand, and never sends all to the one that looks best. A new endpoint gets a growing
 //! share of the requests from its first second, whatever the others' latency.
 //!
-//! Latencies are of successful answers. The share of an endpoint's recent requests that failed, times
-//! [what a failure costs](BalancerBuilder::failure_penalty), is added to the latency, so that a server that fails fast does not
-//! look fast, and failures that all endpoints have change nothing. An endpoint that fails too often is *ejected*
-//! for a while, no more than [a share](BalancerBuilder::max_ejected) of all; when its time is over, one request finds out
-//! whether it is well, and then it starts slowly. Where nobody is left, all are asked: no answer would be worse.
+//! Latencies are of successful answers. The share of an endpoint's recent requests that failed,
+//! times [what a failure costs](BalancerBuilder::failure_penalty), is added to the latency, so that
+//! a server that fails fast does not look fast, and failures that all endpoints have change
+//! nothing. An endpoint that fails too often is *ejected* for a while, no more than [a
+//! share](BalancerBuilder::max_ejected) of all; when its time is over, one request finds out
+//! whether it is well, and then it starts slowly. Where nobody is left, all are asked: no answer
+//! would be worse.
 //!
 //! # Bounds
 //! As many endpoints as are put in; about 400 bytes each. Nothing is kept of a request but its guard.
@@ -107,13 +110,14 @@ impl<E> Balancer<E> {
 
     /// Starts with these endpoints, of weight one.
     ///
-    /// Keeps every endpoint of the list: one that is listed twice gets two shares. [`replace`](Self::replace), which compares
-    /// endpoints, keeps one of each.
+    /// Keeps every endpoint of the list: one that is listed twice gets two shares.
+    /// [`replace`](Self::replace), which compares endpoints, keeps one of each.
     pub fn builder(endpoints: impl IntoIterator<Item = E>) -> BalancerBuilder<E> {
         BalancerBuilder::new(endpoints)
     }
 
-    /// The endpoint for the next request. Takes no lock and does not wait.
+    /// Picks the endpoint for the next request. Does not wait, and takes no lock except in the
+    /// first call after an [insertion](Self::insert).
     ///
     /// # Errors
     /// If there are no endpoints.
@@ -136,8 +140,8 @@ impl<E> Balancer<E> {
     /// An endpoint equal to another one is an endpoint of its own, with a share of its own.
     ///
     /// # Performance
-    /// Locks briefly. The next call that looks at the endpoints copies their list once for all insertions before it: a
-    /// thousand insertions in a row cost one copy of the list.
+    /// Locks briefly. The next call that looks at the endpoints copies their list once for all
+    /// insertions before it: a thousand insertions in a row cost one copy of the list.
     ///
     /// # Errors
     /// If the weight is not a number above zero.
@@ -172,8 +176,9 @@ impl<E> Balancer<E> {
         }))
     }
 
-    /// Makes these the endpoints, as a look-up of names or a registry gives them: those that stay keep their weight and what
-    /// is known of them, others go, and new ones start slowly. An endpoint that is listed twice is added once.
+    /// Makes these the endpoints, as a look-up of names or a registry gives them: those that stay
+    /// keep their weight and what is known of them, others go, and new ones start slowly. An
+    /// endpoint that is listed twice is added once.
     pub fn replace(&self, endpoints: impl IntoIterator<Item = E>)
     where
         E: PartialEq,

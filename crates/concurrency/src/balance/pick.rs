@@ -48,7 +48,9 @@ impl<E> Pick<E> {
         endpoint.forget_all(now);
     }
 
-    /// It failed, or was not there: it counts as slow for a while, and is ejected where that happens too often.
+    /// Reports a failure: the endpoint failed, or was not there. Its share of failed requests makes
+    /// it dearer for a while, its latency stays as it is, and it is ejected where that happens too
+    /// often.
     pub fn failure(mut self) {
         self.told = true;
         let (endpoint, now) = (&*self.endpoint, self.endpoint.tuning.now());

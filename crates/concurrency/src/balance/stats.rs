@@ -19,7 +19,8 @@ pub struct EndpointStats {
     pub state: EndpointState,
     /// Requests that it has now.
     pub in_flight: u64,
-    /// The estimated latency of its successful answers; the usual one of all endpoints before the first answer.
+    /// The estimated latency of its successful answers; the usual one of all endpoints before the
+    /// first answer.
     pub latency: Duration,
     /// Requests that it got.
     pub picks: u64,

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 ///
 /// A mean weighted by when requests came would let a burst of failures hide behind what came before.
 pub(super) struct Window {
-    /// Which bucket of time, then successes, then failures: 32, 16 and 16 bits. A count that is full halves both, so that
-    /// their ratio stays.
+    /// Which bucket of time, then successes, then failures: 32, 16 and 16 bits. A count that is
+    /// full halves both, so that their ratio stays.
     buckets: [AtomicU64; BUCKETS as usize],
     bucket_ns: u64,
 }

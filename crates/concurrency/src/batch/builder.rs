@@ -223,6 +223,7 @@ where
             book: Mutex::new(book),
             drained: Notify::new(),
             runtime,
+            timer: Mutex::new(None),
             handler: self.handler,
             key: self.key,
             weight: self.weight,

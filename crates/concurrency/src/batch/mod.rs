@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | [`Batcher`] | takes items, hands batches to the handler and each caller its own output; clones share it |
-//! | [`Reply`] | an item's output to come |
+//! | [`Reply`], [`OwnedReply`] | an item's output to come |
 //! | [`Refused`], [`BatchError`] | why an item was not taken, and why it has no output |
 //!
 //! # When a batch begins
@@ -25,7 +25,7 @@ mod stats;
 
 pub use builder::BatcherBuilder;
 pub use error::{BatchError, Refused};
-pub use reply::Reply;
+pub use reply::{OwnedReply, Reply};
 pub use stats::Stats;
 
 use crate::sync::Mutex;
@@ -41,7 +41,7 @@ use std::{
     sync::Arc,
     task::{Poll, Waker},
 };
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{runtime::Handle, sync::Notify, task::AbortHandle};
 
 type Handler<I, O, E> = Box<dyn Fn(Vec<I>) -> BoxFuture<'static, Result<Vec<O>, E>> + Send + Sync>;
 type KeyOf<I, K> = Box<dyn Fn(&I) -> K + Send + Sync>;
@@ -56,27 +56,40 @@ type WeightOf<I> = Box<dyn Fn(&I) -> u64 + Send + Sync>;
 ///
 /// Costs a short lock for an item, and an allocation or two for a batch. Holds at most `max_waiting` items that wait.
 ///
+/// The handler is a closure that returns a future. If it captures something, such as a pool of
+/// connections, clone it for each batch, as here: an `async` closure that captures does not
+/// implement `Fn`.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use perfect21_concurrency::Batcher;
-/// use std::{convert::Infallible, time::Duration};
+/// use std::{convert::Infallible, sync::Arc, time::Duration};
 ///
-/// let batcher = Batcher::builder(async |names: Vec<&'static str>| {
-///     // One statement for all of them, say.
-///     Ok::<_, Infallible>(names.iter().map(|name| name.len()).collect())
+/// let greeting = Arc::new("hello".to_owned()); // a pool of connections, say
+/// let batcher = Batcher::builder(move |names: Vec<&'static str>| {
+///     let greeting = Arc::clone(&greeting);
+///     async move {
+///         // One statement for all of them.
+///         Ok::<_, Infallible>(names.iter().map(|name| greeting.len() + name.len()).collect())
+///     }
 /// })
 /// .max_size(500)
 /// .max_wait(Duration::from_millis(2))
 /// .build()?;
 ///
 /// let (ada, grace) = tokio::join!(batcher.submit("ada"), batcher.submit("grace"));
-/// assert_eq!((ada?, grace?), (3, 5));
+/// assert_eq!((ada?, grace?), (8, 10));
 /// assert_eq!(batcher.stats().batches, 1);
 /// batcher.close().await;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Deadlocks
+/// A handler must not await an item that it submits to its own batcher: if all
+/// [`max_in_flight`](BatcherBuilder::max_in_flight) batches do so, none of them can end, and their
+/// items wait for ever. Submit to another batcher, or do not await the reply.
 pub struct Batcher<I, O, E, K = ()>(Arc<Inner<I, O, E, K>>);
 
 struct Inner<I, O, E, K> {
@@ -84,6 +97,8 @@ struct Inner<I, O, E, K> {
     book: Mutex<Book<I, O, E, K>>,
     drained: Notify,
     runtime: Handle,
+    /// The task that was last spawned to wait for the first deadline.
+    timer: Mutex<Option<AbortHandle>>,
     handler: Handler<I, O, E>,
     key: KeyOf<I, K>,
     weight: Option<WeightOf<I>>,
@@ -174,6 +189,31 @@ where
     pub fn try_submit(&self, item: I) -> Result<Reply<'_, I, O, E, K>, Refused<I>> {
         let place = self.0.take(item, None)?;
         Ok(Reply::new(&*self.0, place))
+    }
+
+    /// Puts an item into a batch, or gives it back. The reply keeps the batcher alive and can go to
+    /// a task.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use perfect21_concurrency::Batcher;
+    /// use std::convert::Infallible;
+    ///
+    /// let batcher = Batcher::new(|texts: Vec<String>| async move {
+    ///     Ok::<_, Infallible>(texts.iter().map(String::len).collect())
+    /// })?;
+    /// let length = tokio::spawn(batcher.try_submit_owned("three".to_owned())?);
+    /// assert_eq!(length.await??, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`Refused`], with the item.
+    pub fn try_submit_owned(&self, item: I) -> Result<OwnedReply<I, O, E, K>, Refused<I>> {
+        let place = self.0.take(item, None)?;
+        Ok(OwnedReply::new(Arc::clone(&self.0), place))
     }
 
     /// Lets all open batches begin, full or not, as soon as they may.

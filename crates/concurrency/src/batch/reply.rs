@@ -6,26 +6,27 @@ use super::{
 use std::{
     fmt,
     hash::Hash,
+    ops::Deref,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 /// The output of an item that a [`Batcher`](super::Batcher) took; made by [`try_submit`](super::Batcher::try_submit).
 ///
+/// It borrows the batcher. For one that a task can take along, see
+/// [`try_submit_owned`](super::Batcher::try_submit_owned).
+///
 /// # Cancel safety
 /// Dropping it takes the item out of a batch that has not begun, unless an equal one's caller still waits for it. A
 /// batch that runs is not disturbed.
 #[must_use = "dropping it takes the item out of its batch"]
-pub struct Reply<'a, I, O, E, K = ()>
+pub struct Reply<'a, I, O, E, K = ()>(Waits<&'a Inner<I, O, E, K>, I, O, E, K>)
 where
     I: Send + 'static,
     O: Send + 'static,
     E: Send + Sync + 'static,
-    K: Hash + Eq + Clone + Send + 'static,
-{
-    inner: &'a Inner<I, O, E, K>,
-    place: Option<Place<O, E>>,
-}
+    K: Hash + Eq + Clone + Send + 'static;
 
 impl<'a, I, O, E, K> Reply<'a, I, O, E, K>
 where
@@ -35,7 +36,115 @@ where
     K: Hash + Eq + Clone + Send + 'static,
 {
     pub(super) fn new(inner: &'a Inner<I, O, E, K>, place: Place<O, E>) -> Self {
-        Self { inner, place: Some(place) }
+        Self(Waits { inner, place: Some(place) })
+    }
+}
+
+impl<I, O, E, K> Future for Reply<'_, I, O, E, K>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+    E: Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + 'static,
+{
+    type Output = Result<O, BatchError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx)
+    }
+}
+
+impl<I, O, E, K> fmt::Debug for Reply<'_, I, O, E, K>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+    E: Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("over", &self.0.place.is_none()).finish_non_exhaustive()
+    }
+}
+
+/// A [`Reply`] that keeps its batcher alive, so that a spawned task can await it; made by
+/// [`try_submit_owned`](super::Batcher::try_submit_owned).
+///
+/// # Cancel safety
+/// Dropping it takes the item out of a batch that has not begun, unless an equal one's caller still
+/// waits for it. A batch that runs is not disturbed.
+#[must_use = "dropping it takes the item out of its batch"]
+pub struct OwnedReply<I, O, E, K = ()>(Waits<Owned<I, O, E, K>, I, O, E, K>)
+where
+    I: Send + 'static,
+    O: Send + 'static,
+    E: Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + 'static;
+
+impl<I, O, E, K> OwnedReply<I, O, E, K>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+    E: Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + 'static,
+{
+    pub(super) fn new(inner: Owned<I, O, E, K>, place: Place<O, E>) -> Self {
+        Self(Waits { inner, place: Some(place) })
+    }
+}
+
+impl<I, O, E, K> Future for OwnedReply<I, O, E, K>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+    E: Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + 'static,
+{
+    type Output = Result<O, BatchError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx)
+    }
+}
+
+impl<I, O, E, K> fmt::Debug for OwnedReply<I, O, E, K>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+    E: Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + 'static,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedReply").field("over", &self.0.place.is_none()).finish_non_exhaustive()
+    }
+}
+
+type Owned<I, O, E, K> = Arc<Inner<I, O, E, K>>;
+
+/// A caller that waits, by any handle of the batcher.
+struct Waits<H, I, O, E, K>
+where
+    H: Deref<Target = Inner<I, O, E, K>>,
+    I: Send + 'static,
+    O: Send + 'static,
+    E: Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + 'static,
+{
+    inner: H,
+    place: Option<Place<O, E>>,
+}
+
+impl<H, I, O, E, K> Waits<H, I, O, E, K>
+where
+    H: Deref<Target = Inner<I, O, E, K>>,
+    I: Send + 'static,
+    O: Send + 'static,
+    E: Send + Sync + 'static,
+    K: Hash + Eq + Clone + Send + 'static,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<O, BatchError<E>>> {
+        let result = ready!(self.look(cx));
+        self.place = None;
+        Poll::Ready(result)
     }
 
     fn look(&self, cx: &mut Context<'_>) -> Poll<Result<O, BatchError<E>>> {
@@ -59,24 +168,9 @@ where
     }
 }
 
-impl<I, O, E, K> Future for Reply<'_, I, O, E, K>
+impl<H, I, O, E, K> Drop for Waits<H, I, O, E, K>
 where
-    I: Send + 'static,
-    O: Send + 'static,
-    E: Send + Sync + 'static,
-    K: Hash + Eq + Clone + Send + 'static,
-{
-    type Output = Result<O, BatchError<E>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let result = ready!(self.look(cx));
-        self.place = None;
-        Poll::Ready(result)
-    }
-}
-
-impl<I, O, E, K> Drop for Reply<'_, I, O, E, K>
-where
+    H: Deref<Target = Inner<I, O, E, K>>,
     I: Send + 'static,
     O: Send + 'static,
     E: Send + Sync + 'static,
@@ -95,17 +189,5 @@ where
         if drained {
             self.inner.drained.notify_waiters();
         }
-    }
-}
-
-impl<I, O, E, K> fmt::Debug for Reply<'_, I, O, E, K>
-where
-    I: Send + 'static,
-    O: Send + 'static,
-    E: Send + Sync + 'static,
-    K: Hash + Eq + Clone + Send + 'static,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply").field("over", &self.place.is_none()).finish_non_exhaustive()
     }
 }

@@ -72,11 +72,12 @@ where
     /// Waits for the first deadline, as long as there is one.
     pub(super) fn spawn_timer(self: &Arc<Self>) {
         let mut timer = Timer { inner: Arc::downgrade(self), over: false };
-        self.runtime.spawn(async move {
+        let task = self.runtime.spawn(async move {
             while let Some(deadline) = timer.next() {
                 sleep_until(deadline).await;
             }
         });
+        *self.timer.lock() = Some(task.abort_handle());
     }
 
     /// Nobody will run what waits: tells everybody.
@@ -95,6 +96,16 @@ where
     fn notify_drained(&self) {
         if self.book.lock().is_drained() {
             self.drained.notify_waiters();
+        }
+    }
+}
+
+/// The task of the first deadline ends with the batcher: the deadline may be far, and nothing is
+/// left to begin.
+impl<I, O, E, K> Drop for Inner<I, O, E, K> {
+    fn drop(&mut self) {
+        if let Some(timer) = self.timer.lock().take() {
+            timer.abort();
         }
     }
 }

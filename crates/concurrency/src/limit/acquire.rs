@@ -98,7 +98,8 @@ impl Limit {
         self.run_with(future, |_| Outcome::Success).await
     }
 
-    /// Runs a future under the limit, and says by its output how it went: [`Outcome::of`] takes an `Err` for overload.
+    /// Runs a future under the limit, and says by its output how it went: [`Outcome::of`] takes an
+    /// `Err` for overload, which is right where an `Err` is a time-out, as here.
     ///
     /// A timeout or sleep of tokio counts from when it is made. Make it within an `async` block, as here, and the time in
     /// the queue is not part of it.

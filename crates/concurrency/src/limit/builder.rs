@@ -104,8 +104,8 @@ impl LimitBuilder {
         self
     }
 
-    /// Sets the shortest window that the algorithm sees, at least 1 ms; it is never less than twice the mean latency.
-    /// Default: 100 ms.
+    /// Sets the shortest window that the algorithm sees, at least 1 ms; it is never less than twice
+    /// the mean latency. Default: 100 ms.
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
@@ -118,9 +118,9 @@ impl LimitBuilder {
         self
     }
 
-    /// Sets the latency above which a call counts as overload, whatever came of it, for any algorithm. Must be above zero; a
-    /// share of calls that is always above it [does not lower the limit](Algorithm#failures-without-load). Default: no ceiling. With one, every
-    /// call is timed.
+    /// Sets the latency above which a call counts as overload, whatever came of it, for any
+    /// algorithm. Must be above zero; a share of calls that is always above it [does not lower the
+    /// limit](Algorithm#failures-without-load). Default: no ceiling. With one, every call is timed.
     pub fn ceiling(mut self, latency: Duration) -> Self {
         self.ceiling = Some(latency);
         self
@@ -142,8 +142,9 @@ impl LimitBuilder {
     /// Checks the settings.
     ///
     /// # Errors
-    /// If the limit is zero, beyond what is counted or out of its bounds, a queue has no time to wait, a window is shorter than
-    /// 1 ms, a ceiling is zero, or shares are not from 0 to 1 or more than 1 together.
+    /// If the limit is zero, beyond what is counted or out of its bounds, a queue has no time to
+    /// wait, a window is shorter than 1 ms, a ceiling is zero, or shares are not from 0 to 1 or
+    /// more than 1 together.
     pub fn build(self) -> Result<Limit, ConfigError> {
         self.check_limits()?;
         self.check_partitions()?;

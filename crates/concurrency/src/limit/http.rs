@@ -20,7 +20,8 @@ use tower_service::Service;
 const RETRY_AFTER_S: u64 = 1;
 
 impl Limit {
-    /// Makes a layer that puts the limit in front of an HTTP service and answers what it rejects with 503.
+    /// Makes a layer that puts the limit in front of an HTTP service and answers what it rejects
+    /// with 503.
     ///
     /// The error type of the service stays as it is, so the layer fits axum's `Router::layer`:
     ///
@@ -46,8 +47,8 @@ impl Limit {
 
 /// A [`Limit`] in front of HTTP services; made by [`Limit::http_layer`].
 ///
-/// A rejected request is answered with 503, `Retry-After` and an empty body; the inner service is not called. An adaptive limit
-/// learns by the status: see [`ByStatus`].
+/// A rejected request is answered with 503, `Retry-After` and an empty body; the inner service is
+/// not called. An adaptive limit learns by the status: see [`ByStatus`].
 #[derive(Debug, Clone)]
 pub struct HttpLimitLayer<C = ByStatus> {
     limit: Limit,
@@ -57,18 +58,21 @@ pub struct HttpLimitLayer<C = ByStatus> {
 }
 
 impl<C> HttpLimitLayer<C> {
-    /// Sets whether a place is held until the body of the answer ends or is dropped. Default: `false`, until its head is there.
+    /// Sets whether a place is held until the body of the answer ends or is dropped. Default:
+    /// `false`, until its head is there.
     ///
-    /// The default measures the work of most services, and a client that reads slowly cannot keep a place from others. Set it
-    /// to `true` if the work is in the body: streamed exports, proxied downloads, server-sent events. Then the latency that an
-    /// adaptive limit sees contains the time the client takes to read, so a fixed limit suits such services better.
+    /// The default measures the work of most services, and a client that reads slowly cannot keep a
+    /// place from others. Set it to `true` if the work is in the body: streamed exports, proxied
+    /// downloads, server-sent events. Then the latency that an adaptive limit sees contains the
+    /// time the client takes to read, so a fixed limit suits such services better.
     #[must_use]
     pub fn hold_body(mut self, holds_body: bool) -> Self {
         self.holds_body = holds_body;
         self
     }
 
-    /// Sets what `Retry-After` says in answers to rejected requests, rounded up to seconds. Default: 1 s.
+    /// Sets what `Retry-After` says in answers to rejected requests, rounded up to seconds.
+    /// Default: 1 s.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0));
@@ -83,8 +87,8 @@ impl<C> HttpLimitLayer<C> {
     }
 }
 
-/// The default of an [`HttpLimitLayer`]: answers of 429, 503 and 504 are overload, other answers from 400 on and errors of the
-/// service say nothing, and the rest are successes.
+/// The default of an [`HttpLimitLayer`]: answers of 429, 503 and 504 are overload, other answers
+/// from 400 on and errors of the service say nothing, and the rest are successes.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct ByStatus;
@@ -140,7 +144,8 @@ where
 }
 
 pin_project! {
-    /// The answer of an [`HttpLimitService`]. Dropping it frees its place, in the queue or under the limit.
+    /// The answer of an [`HttpLimitService`]. Dropping it frees its place, in the queue or under
+    /// the limit.
     pub struct HttpLimitFuture<S: Service<R>, R, C = ByStatus> {
         #[pin]
         call: Under<S, R>,
@@ -193,8 +198,8 @@ impl<S: Service<R>, R, C> fmt::Debug for HttpLimitFuture<S, R, C> {
 }
 
 pin_project! {
-    /// The body of an answer, with the place it holds if [`HttpLimitLayer::hold_body`] is set. The place is free when the body
-    /// ends, fails or is dropped.
+    /// The body of an answer, with the place it holds if [`HttpLimitLayer::hold_body`] is set. The
+    /// place is free when the body ends, fails or is dropped.
     #[derive(Debug)]
     pub struct LimitedBody<B> {
         #[pin]
@@ -203,7 +208,8 @@ pin_project! {
     }
 }
 
-/// A place, and what the head of the answer said. Dropped before the body's end, it says nothing: the client left.
+/// A place, and what the head of the answer said. Dropped before the body's end, it says nothing:
+/// the client left.
 #[derive(Debug)]
 struct Held(Option<(OwnedPermit, Outcome)>);
 

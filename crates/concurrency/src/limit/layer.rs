@@ -13,23 +13,27 @@ use tower_service::Service;
 
 /// A [`Limit`] in front of services; made by [`Limit::layer`].
 ///
-/// A request that waits in the limit's queue holds nothing of the inner service: the service becomes ready for it when its turn
-/// comes. A clone that is ready holds no place under the limit: the call takes it.
+/// A request that waits in the limit's queue holds nothing of the inner service: the service
+/// becomes ready for it when its turn comes. A clone that is ready holds no place under the limit:
+/// the call takes it.
 ///
 /// # What counts as overload
-/// By default nothing: `Ok` is a success, and `Err` says nothing about the load, as most errors have other causes. An adaptive
-/// limit then learns from latencies and throughput alone. Report the errors that overload causes, such as time-outs, refused
-/// connections and answers 429 and 503, with [`classify`](Self::classify); if all errors of the service are of that kind,
+/// By default nothing: `Ok` is a success, and `Err` says nothing about the load, as most errors
+/// have other causes. An adaptive limit then learns from latencies and throughput alone. Report the
+/// errors that overload causes, such as time-outs, refused connections and answers 429 and 503,
+/// with [`classify`](Self::classify); if all errors of the service are of that kind,
 /// `classify(Outcome::of)` counts each `Err`. A failure whose share does not depend on the limit
 /// [does not lower it](crate::Algorithm#failures-without-load).
 ///
 /// # Order of layers
-/// Put a time-out inside of it, so that it ends calls and not waits, and retries outside, so that a latency is of one try.
+/// Put a time-out inside of it, so that it ends calls and not waits, and retries outside, so that a
+/// latency is of one try.
 ///
 /// # HTTP
-/// Its error is [`Limited`], and axum wants an error that cannot happen: `Router::layer` refuses this layer. With feature `http`,
-/// `limit.http_layer()` answers rejections with 503 and `Retry-After`, counts answers of 429, 503 and 504 as overload, and can
-/// hold the place to the end of the body. This layer holds a place until the answer is there; for HTTP that is its head.
+/// Its error is [`Limited`], and axum wants an error that cannot happen: `Router::layer` refuses
+/// this layer. With feature `http`, `limit.http_layer()` answers rejections with 503 and
+/// `Retry-After`, counts answers of 429, 503 and 504 as overload, and can hold the place to the end
+/// of the body. This layer holds a place until the answer is there; for HTTP that is its head.
 #[derive(Debug, Clone)]
 pub struct LimitLayer<C = ByResult> {
     limit: Limit,
@@ -43,7 +47,8 @@ impl LimitLayer {
 }
 
 impl<C> LimitLayer<C> {
-    /// Sets what the result of a call says about the load. Default: `Ok` is a success, and `Err` says nothing.
+    /// Sets what the result of a call says about the load. Default: `Ok` is a success, and `Err`
+    /// says nothing.
     ///
     /// ```
     /// use perfect21_concurrency::{Limit, limit::Outcome};

@@ -34,8 +34,9 @@ impl<S: Clone> Front<S> {
     where
         S: Service<R>,
     {
-        // What the inner service reserved when it became ready, such as a place of its own limit, must not wait in this queue:
-        // the ready one is dropped, and the request takes a clone, which becomes ready when its turn comes.
+        // What the inner service reserved when it became ready, such as a place of its own limit,
+        // must not wait in this queue: the ready one is dropped, and the request takes a clone,
+        // which becomes ready when its turn comes.
         let clone = self.inner.clone();
         drop(mem::replace(&mut self.inner, clone.clone()));
         let limit = self.limit.clone();

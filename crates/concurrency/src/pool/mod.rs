@@ -71,6 +71,11 @@ use task::Task;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Deadlocks
+/// A job must not block on a job of its own pool: if all threads do so, no thread is left to run
+/// what they wait for, and all of them wait for ever. With `max_threads` of 1 the first such job is
+/// enough. Use another pool for the inner jobs, or await them outside of the pool.
 #[derive(Clone)]
 pub struct ThreadPool(Arc<Owner>);
 

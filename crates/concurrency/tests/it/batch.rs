@@ -519,3 +519,42 @@ fn handles_cross_threads() {
     fn check<T: Clone + Send + Sync + 'static>() {}
     check::<Batcher<std::cell::Cell<u8>, std::cell::Cell<u8>, u8>>();
 }
+
+/// Each has had a batch, so each has a task for its deadline, which is an hour away.
+#[tokio::test(start_paused = true)]
+async fn timer_tasks_end_with_their_batchers() {
+    let metrics = tokio::runtime::Handle::current().metrics();
+    for _ in 0..100 {
+        let batcher = Batcher::builder(|items: Vec<u32>| std::future::ready(Ok::<_, Infallible>(items)))
+            .max_wait(Duration::from_secs(3600))
+            .max_size(2)
+            .build()
+            .unwrap();
+        let first = batcher.try_submit(1).unwrap();
+        // The task sleeps to the deadline before the batch is full.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(batcher.submit(2).await.unwrap(), 2);
+        assert_eq!(first.await.unwrap(), 1);
+    }
+    // Time stands still, so no task gets to its deadline.
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(metrics.num_alive_tasks(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owned_reply_can_be_awaited_on_a_task() {
+    let factor = Arc::new(10);
+    let batcher = Batcher::new(move |items: Vec<u32>| {
+        let factor = factor.clone();
+        async move { Ok::<_, Infallible>(items.into_iter().map(|item| item * *factor).collect()) }
+    })
+    .unwrap();
+    let reply = batcher.try_submit_owned(7).unwrap();
+    let left = batcher.try_submit_owned(8).unwrap();
+    drop((batcher, left));
+    assert_eq!(tokio::spawn(reply).await.unwrap().unwrap(), 70);
+}

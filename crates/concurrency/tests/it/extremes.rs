@@ -1,4 +1,5 @@
-//! Settings and arguments at their extremes: refused with a sentence, or right in use; never a panic, never a wrap.
+//! Settings and arguments at their extremes: refused with a sentence, or right in use; never a
+//! panic, never a wrap.
 
 use perfect21_concurrency::{
     Algorithm, Balancer, Batcher, ConfigError, Limit, ManualClock, ThreadPool, gather,

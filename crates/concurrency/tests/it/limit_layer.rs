@@ -129,7 +129,8 @@ fn errors_say_each_thing_once() {
     assert!(std::error::Error::source(&rejected).is_none());
 }
 
-/// The inner service has a limit of its own, of which one route uses one place and a queued request must use none.
+/// The inner service has a limit of its own, of which one route uses one place and a queued request
+/// must use none.
 #[tokio::test]
 async fn a_queued_request_holds_nothing_of_the_inner_service() {
     let limit = Limit::builder(1).max_queue(10).max_wait(DEADLINE).build().unwrap();
@@ -161,7 +162,8 @@ async fn a_queued_request_holds_nothing_of_the_inner_service() {
         }
     };
     assert!(timeout(DEADLINE, both_wait).await.is_ok(), "{:?}", limit.stats());
-    // One runs and two are queued: of the inner service's two places, one is free for another route.
+    // One runs and two are queued: of the inner service's two places, one is free for another
+    // route.
     let mut other_route = inner;
     let answer = timeout(DEADLINE, async { other_route.ready().await.unwrap().call(false).await }).await;
     assert_eq!(answer.expect("queued requests leave the inner service alone"), Ok(7));

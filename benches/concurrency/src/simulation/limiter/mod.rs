@@ -184,8 +184,9 @@ pub fn run(kind: Kind, scenario: Scenario, seed: u64) -> Figures {
     run_phases(kind, &scenario.phases(), seed)
 }
 
-/// Lets so many seconds pass at a load, as a multiple of what the server can do, while from the middle of the first half on a
-/// share of the calls fails for reasons that have nothing to do with the load. Each is reported as overload.
+/// Lets so many seconds pass at a load, as a multiple of what the server can do, while from the
+/// middle of the first half on a share of the calls fails for reasons that have nothing to do with
+/// the load. Each is reported as overload.
 ///
 /// # Panics
 /// Never: the settings are valid.

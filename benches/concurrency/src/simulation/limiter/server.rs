@@ -18,7 +18,8 @@ pub(super) struct Phase {
     pub(super) workers: usize,
     /// The mean service time: half of it is constant, half exponential.
     pub(super) service: f64,
-    /// The share of the calls that fail after they were served, whatever the load; they are reported as overload.
+    /// The share of the calls that fail after they were served, whatever the load; they are
+    /// reported as overload.
     pub(super) failing: f64,
 }
 

@@ -3,7 +3,8 @@ use super::{Algorithm, Baseline, Window, is_idle};
 /// Additive increase, multiplicative decrease, as TCP does and Netflix's `AIMDLimit`: one more each window, and nine
 /// tenths after an overload.
 ///
-/// Failures that do not depend on the limit are not overload: see [`Algorithm`](crate::Algorithm#failures-without-load).
+/// Failures that do not depend on the limit are not overload: see
+/// [`Algorithm`](crate::Algorithm#failures-without-load).
 ///
 /// It learns by overload only, so it wants a [ceiling](crate::limit::LimitBuilder::ceiling) or calls that time out; without
 /// either it grows to its bound.

@@ -2,33 +2,38 @@
 
 use super::Window;
 
-/// The highest share that can be usual. A server that fails every fourth call is not well, whatever the reason.
+/// The highest share that can be usual. A server that fails every fourth call is not well, whatever
+/// the reason.
 const MOST: f64 = 0.25;
 /// A window with fewer calls says nothing, unless all of them failed.
 const FEW: u64 = 10;
 /// How many windows in a row are above the usual share before the limit is lowered.
 const IN_A_ROW: u32 = 2;
-/// How far the limit goes down to see whether the failures depend on it, and how many windows it stays there.
+/// How far the limit goes down to see whether the failures depend on it, and how many windows it
+/// stays there.
 const LOWERED: f64 = 0.75;
 const WATCHED: u32 = 2;
 /// A trial that cannot lower the limit, because of its bounds, ends after this many windows.
 const LONGEST_TRIAL: u32 = 8;
 /// Failures depend on the limit if with the lower one at most this much of their share is left.
 const LEFT: f64 = 0.6;
-/// How much of the usual share a window of [`FULL`] calls is, where its share is higher and where it is lower.
+/// How much of the usual share a window of [`FULL`] calls is, where its share is higher and where
+/// it is lower.
 const RISES: f64 = 0.01;
 const FALLS: f64 = 0.05;
 const FULL: f64 = 200.0;
-/// A window of this many seconds lowers the limit by one step; a longer one by as many steps, up to [`STEPS`].
+/// A window of this many seconds lowers the limit by one step; a longer one by as many steps, up to
+/// [`STEPS`].
 const STEP: f64 = 0.1;
 const STEPS: f64 = 13.0;
 
 /// The share of calls that fails whatever the limit is, and a trial where more fail than that.
 ///
-/// Services fail a little all the time: a bad input, a broken dependency, a caller's deadline. A failure is overload only if it
-/// depends on the load. So when the share of failures in a window is above what is usual, by more than chance, the limit is
-/// lowered to three quarters. If the share falls with it, load was the cause, and the limit stays low. If not, the share is
-/// what is usual from then on, and the limit goes back.
+/// Services fail a little all the time: a bad input, a broken dependency, a caller's deadline. A
+/// failure is overload only if it depends on the load. So when the share of failures in a window is
+/// above what is usual, by more than chance, the limit is lowered to three quarters. If the share
+/// falls with it, load was the cause, and the limit stays low. If not, the share is what is usual
+/// from then on, and the limit goes back.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Baseline {
     usual: f64,
@@ -49,8 +54,8 @@ struct Trial {
 }
 
 impl Baseline {
-    /// The limit that failures ask for, where a step down leaves this share of the limit. None where failures say nothing and
-    /// the algorithm may decide.
+    /// The limit that failures ask for, where a step down leaves this share of the limit. None
+    /// where failures say nothing and the algorithm may decide.
     pub(super) fn limit(&mut self, window: &Window, step: f64) -> Option<usize> {
         let ended = window.completed.saturating_add(window.overloaded);
         let share = window.overload_share();
@@ -81,7 +86,8 @@ impl Baseline {
         Some(lower(limit, step))
     }
 
-    /// Whether it is above what is usual by more than chance: three standard deviations, and a call and a half.
+    /// Whether it is above what is usual by more than chance: three standard deviations, and a call
+    /// and a half.
     fn is_above(&self, share: f64, ended: u64) -> bool {
         let (usual, calls) = (self.usual.max(0.005), ended as f64);
         share > self.usual + 3.0 * (usual * (1.0 - usual) / calls).sqrt() + 1.5 / calls

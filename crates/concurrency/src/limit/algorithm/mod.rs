@@ -25,11 +25,13 @@ use std::fmt;
 /// [resized](super::Limit::resize).
 ///
 /// # Failures without load
-/// [`Window::overloaded`] counts every call that was reported as overload or took longer than the ceiling. A share of these
-/// may have nothing to do with load: a broken dependency, a caller's short deadline, answers that are slow by nature. The
-/// algorithms of this crate therefore compare the share with what is usual. If it rises by more than chance, they lower the
-/// limit to three quarters for about half a second: if the share falls, load was the cause, and the limit stays low; if not, the
-/// share is usual from then on, and the limit goes back. If a quarter of the calls or more fail, the limit falls in any case.
+/// [`Window::overloaded`] counts every call that was reported as overload or took longer than the
+/// ceiling. A share of these may have nothing to do with load: a broken dependency, a caller's
+/// short deadline, answers that are slow by nature. The algorithms of this crate therefore compare
+/// the share with what is usual. If it rises by more than chance, they lower the limit to three
+/// quarters for about half a second: if the share falls, load was the cause, and the limit stays
+/// low; if not, the share is usual from then on, and the limit goes back. If a quarter of the calls
+/// or more fail, the limit falls in any case.
 ///
 /// ```
 /// use perfect21_concurrency::{Algorithm, Limit, limit::Window};

@@ -50,7 +50,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Success for `Ok`, overload for `Err`: for services whose errors are timeouts and broken connections.
+    /// Takes `Ok` for a success and `Err` for overload: for services whose errors are time-outs and
+    /// refusals.
     pub fn of<T, E>(result: &Result<T, E>) -> Self {
         if result.is_ok() { Self::Success } else { Self::Overload }
     }

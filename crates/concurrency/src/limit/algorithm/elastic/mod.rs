@@ -33,8 +33,10 @@ const FADE: f64 = 0.998;
 /// - Then it **hovers**: each window tells it a little, weighed by how much it says.
 /// - When the mean latency of windows jumps, or the limit seems far beyond the knee for some time, it **sinks** by 0.7 until
 ///   throughput suffers: whether a server lost workers, and wants less, or became slower, and does not, shows only so.
-/// - Of windows with overload it gives back a tenth, whatever else they say: calls that time out are no throughput. Failures
-///   that do not depend on the limit are not [overload](crate::Algorithm#failures-without-load). A [ceiling](crate::limit::LimitBuilder::ceiling) makes what is too slow count so too.
+/// - Of windows with overload it gives back a tenth, whatever else they say: calls that time out
+///   are no throughput. Failures that do not depend on the limit are not
+///   [overload](crate::Algorithm#failures-without-load). A
+///   [ceiling](crate::limit::LimitBuilder::ceiling) makes what is too slow count so too.
 ///
 /// The idea is that of Uber's Cinnamon, failsafe-go and .NET's thread pool, which ask whether throughput goes with what is in
 /// flight. Who finds the limit full is refused or waits; where nobody does, it says nothing, and the limit does not grow.
