@@ -208,3 +208,25 @@ impl<E> Inner<E> {
 fn is_drawn(share: f64) -> bool {
     fastrand::f64() < 0.5 * share
 }
+
+#[cfg(all(test, not(perfect21_loom)))]
+mod tests {
+    use crate::Balancer;
+    use std::sync::Arc;
+
+    /// The list is copied by the next look and not by each insertion: that would take quadratic time.
+    #[test]
+    fn insertions_copy_the_list_once() {
+        let balancer = Balancer::new(0..10).unwrap();
+        let inner = &balancer.inner;
+        let before = inner.set.load_full();
+        for endpoint in 10..1000 {
+            balancer.insert(endpoint, 1.0).unwrap();
+        }
+        assert!(Arc::ptr_eq(&before, &inner.set.load()));
+        assert_eq!(balancer.len(), 1000);
+        let copied = inner.set.load_full();
+        assert!(!Arc::ptr_eq(&before, &copied));
+        assert!(balancer.pick().is_ok() && Arc::ptr_eq(&copied, &inner.set.load()));
+    }
+}

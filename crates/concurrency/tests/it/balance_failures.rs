@@ -105,21 +105,3 @@ fn a_new_endpoint_gets_its_share_whatever_the_latency() {
         assert!((0.5..=1.2).contains(&share), "{answer:?}: {share} of its share, {asked:?}");
     }
 }
-
-#[test]
-fn inserting_one_by_one_takes_linear_time() {
-    let time = |endpoints: usize| {
-        let balancer = Balancer::<usize>::new([]).unwrap();
-        let start = std::time::Instant::now();
-        for endpoint in 0..endpoints {
-            balancer.insert(endpoint, 1.0).unwrap();
-        }
-        assert_eq!(balancer.len(), endpoints);
-        start.elapsed()
-    };
-    // Linear is 16 times as long, quadratic 256 times; a busy machine makes single runs longer,
-    // never shorter.
-    let shortest = |endpoints| (0..5).map(|_| time(endpoints)).min().unwrap();
-    let (few, many) = (shortest(1000), shortest(16_000));
-    assert!(many < few * 80, "1000 in {few:?}, 16 000 in {many:?}");
-}
