@@ -1,4 +1,4 @@
-use crate::engine::gone::Cause;
+use crate::{engine::gone::Cause, load::Ended};
 use std::time::Duration;
 
 /// What happened in a [`Cache`](crate::Cache) since it was made, and what it holds.
@@ -73,9 +73,21 @@ impl Counts {
         }
     }
 
-    pub(crate) fn load_ended(&mut self, brought: bool, took: Duration) {
-        self.load_failures += u64::from(!brought);
-        self.load_nanos = self.load_nanos.saturating_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    /// Counts the end of a load, which was counted when it was registered.
+    pub(crate) fn load_ended(&mut self, ended: Ended) {
+        match ended {
+            Ended::Ran { brought, took } => {
+                self.load_failures += u64::from(!brought);
+                let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+                self.load_nanos = self.load_nanos.saturating_add(nanos);
+            }
+            Ended::Found => {
+                // A resize in between may have moved the counts to another shard.
+                self.loads = self.loads.saturating_sub(1);
+                self.coalesced += 1;
+            }
+            Ended::Withdrawn => self.loads = self.loads.saturating_sub(1),
+        }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {

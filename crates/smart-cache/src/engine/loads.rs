@@ -101,6 +101,15 @@ impl<K: Eq> Loads<K> {
         Some(found.remove().0.key)
     }
 
+    /// As [`overtake`](Self::overtake), of all keys with this hash.
+    pub(crate) fn overtake_hash(&mut self, hash: u32) -> Vec<K> {
+        let take = || {
+            let found = self.loads.find_entry(widen(hash), |load| load.hash == hash).ok()?;
+            Some(found.remove().0.key)
+        };
+        std::iter::from_fn(take).collect()
+    }
+
     pub(crate) fn overtake_all(&mut self) -> Vec<K> {
         if self.loads.is_empty() {
             return Vec::new();

@@ -1,5 +1,6 @@
 //! What loads need of the cache that they fill: the one thing that they know of it.
 
+use super::Ended;
 use crate::{Cache, Flight, Full, Stats, engine::Claim};
 use perfect21_core::{Observe, Trim};
 use std::{
@@ -36,8 +37,11 @@ pub(crate) trait Backend<K: Hash + Eq, V> {
     /// Stores what a load brought, unless a write has overtaken it.
     fn store(&self, key: K, value: V, ttl: Option<Duration>, load: u64) -> Result<(), Full<V>>;
 
-    /// A load has ended, and took so long.
-    fn end(&self, key: &K, load: u64, brought: bool, took: Duration);
+    /// Whether no write has overtaken the load.
+    fn may_store(&self, key: &K, load: u64) -> bool;
+
+    /// A load has ended.
+    fn end(&self, key: &K, load: u64, ended: Ended);
 
     /// Counts a caller who missed and was served by another one's load.
     fn coalesced(&self, key: &K);
@@ -98,13 +102,18 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Backend<K, V> for Cache<K, V, S> {
         self.inner.put(engine.place(&key), key, value, ttl, Claim::Load(load)).map(drop)
     }
 
-    fn end(&self, key: &K, load: u64, brought: bool, took: Duration) {
+    fn may_store(&self, key: &K, load: u64) -> bool {
         let place = self.inner.engine.place(key);
-        let ended = self.inner.engine.with_loads(place, |loads, counts| {
-            counts.load_ended(brought, took);
+        self.inner.engine.with_loads(place, |loads, _| loads.may_store(place.hash, load))
+    }
+
+    fn end(&self, key: &K, load: u64, ended: Ended) {
+        let place = self.inner.engine.place(key);
+        let key = self.inner.engine.with_loads(place, |loads, counts| {
+            counts.load_ended(ended);
             loads.end(place.hash, load)
         });
-        drop(ended);
+        drop(key);
     }
 
     fn coalesced(&self, key: &K) {

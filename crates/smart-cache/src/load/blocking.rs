@@ -1,4 +1,4 @@
-use super::{Backend, Loading, loaded_meanwhile};
+use super::{Backend, Looked, look_again};
 use crate::flight::{Leads, Turn};
 use std::hash::Hash;
 
@@ -25,12 +25,11 @@ where
         // The calling thread leads it already.
         None => return load(),
     };
-    if let Some(value) = loaded_meanwhile(backend, &key) {
-        leader.land(value.clone());
-        return Ok(value);
-    }
+    let (loading, leader) = match look_again(backend, key, leader) {
+        Looked::Found(value) => return Ok(value),
+        Looked::Missing(loading, leader) => (loading, leader),
+    };
     let _leads = Leads::note(&leader);
-    let loading = Loading::begin(backend, key);
     let value = load()?;
     loading.land(leader, &value);
     Ok(value)

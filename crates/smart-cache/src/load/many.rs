@@ -1,4 +1,4 @@
-use super::{Backend, Loading, loaded_meanwhile};
+use super::{Backend, Loading, Looked, look_again};
 use crate::flight::{Join, Leader, Turn};
 use std::{
     collections::{HashMap, HashSet},
@@ -77,12 +77,9 @@ where
             joined.push((key, join));
             continue;
         };
-        if let Some(value) = loaded_meanwhile(backend, &key) {
-            leader.land(value.clone());
-            found.insert(key, value);
-        } else {
-            let loading = Loading::begin(backend, key.clone());
-            led.insert(key, (loading, leader));
+        match look_again(backend, key.clone(), leader) {
+            Looked::Found(value) => drop(found.insert(key, value)),
+            Looked::Missing(loading, leader) => drop(led.insert(key, (loading, leader))),
         }
     }
     (led, joined)

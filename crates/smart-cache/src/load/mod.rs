@@ -39,21 +39,48 @@ where
         }
         Turn::Lead(leader) => leader,
     };
-    if let Some(value) = loaded_meanwhile(backend, &key) {
-        leader.land(value.clone());
-        return Ok(value);
-    }
-    let loading = Loading::begin(backend, key);
+    let (loading, leader) = match look_again(backend, key, leader) {
+        Looked::Found(value) => return Ok(value),
+        Looked::Missing(loading, leader) => (loading, leader),
+    };
     let value = load().await?;
     loading.land(leader, &value);
     Ok(value)
 }
 
-/// What another load may have brought between our miss and our lead.
-fn loaded_meanwhile<K: Hash + Eq, V, B: Backend<K, V> + ?Sized>(backend: &B, key: &K) -> Option<V> {
-    let value = backend.peek(key)?;
-    backend.coalesced(key);
-    Some(value)
+/// What a new leader finds when it looks again.
+enum Looked<'a, K: Hash + Eq, V, B: Backend<K, V> + ?Sized> {
+    /// Another load stored it between the caller's miss and its lead; all who wait have it.
+    Found(V),
+    Missing(Loading<'a, K, V, B>, Leader<K, V>),
+}
+
+/// Looks for a value that another load stored between the caller's miss and its lead.
+///
+/// The look is registered as a load. A write that comes after the look therefore finds it and keeps
+/// newcomers from this flight: whoever asks after the write returned never gets a value from before.
+fn look_again<K, V, B>(backend: &B, key: K, leader: Leader<K, V>) -> Looked<'_, K, V, B>
+where
+    K: Hash + Eq + Clone,
+    V: Clone,
+    B: Backend<K, V> + ?Sized,
+{
+    let loading = Loading::begin(backend, key);
+    let Some(value) = backend.peek(leader.key()) else { return Looked::Missing(loading, leader) };
+    leader.land(value.clone());
+    loading.end_with(Ended::Found);
+    Looked::Found(value)
+}
+
+/// How a registered load ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It asked the source, for so long, and stored what it brought or not.
+    Ran { brought: bool, took: Duration },
+    /// It never asked the source, since another load had brought the value.
+    Found,
+    /// It never asked the source.
+    Withdrawn,
 }
 
 /// What a load stores.
@@ -72,6 +99,8 @@ pub(crate) struct Loading<'a, K: Hash + Eq, V, B: Backend<K, V> + ?Sized> {
     number: u64,
     began: Instant,
     brought: AtomicBool,
+    /// `None` where it ran.
+    ended: Option<Ended>,
     value: PhantomData<fn(V)>,
 }
 
@@ -79,13 +108,23 @@ impl<'a, K: Hash + Eq + Clone, V, B: Backend<K, V> + ?Sized> Loading<'a, K, V, B
     pub(crate) fn begin(backend: &'a B, key: K) -> Self {
         let number = backend.begin(key.clone());
         let (began, brought) = (backend.now(), AtomicBool::new(false));
-        Self { backend, key, number, began, brought, value: PhantomData }
+        Self { backend, key, number, began, brought, ended: None, value: PhantomData }
     }
 
     /// Stores a value for so long, unless a write has overtaken the load.
     pub(crate) fn store(&self, value: V, ttl: Option<Duration>, what: Stored) -> Result<(), Full<V>> {
         self.brought.store(what == Stored::Loaded, Relaxed);
         self.backend.store(self.key.clone(), value, ttl, self.number)
+    }
+
+    /// Whether no write of the key has overtaken the load.
+    pub(crate) fn is_current(&self) -> bool {
+        self.backend.may_store(&self.key, self.number)
+    }
+
+    /// Ends a load that did not ask the source.
+    pub(crate) fn end_with(mut self, ended: Ended) {
+        self.ended = Some(ended);
     }
 
     /// Stores what was brought, and gives it to all who wait.
@@ -102,7 +141,10 @@ impl<'a, K: Hash + Eq + Clone, V, B: Backend<K, V> + ?Sized> Loading<'a, K, V, B
 
 impl<K: Hash + Eq, V, B: Backend<K, V> + ?Sized> Drop for Loading<'_, K, V, B> {
     fn drop(&mut self) {
-        let took = self.backend.now().saturating_duration_since(self.began);
-        self.backend.end(&self.key, self.number, self.brought.load(Relaxed), took);
+        let ended = self.ended.unwrap_or_else(|| Ended::Ran {
+            brought: self.brought.load(Relaxed),
+            took: self.backend.now().saturating_duration_since(self.began),
+        });
+        self.backend.end(&self.key, self.number, ended);
     }
 }

@@ -11,11 +11,11 @@ use futures_util::{
 };
 use std::{hash::Hash, pin::Pin};
 
-/// A key that this call loads: its place in the call, and what may be answered if that fails.
+/// A key that this call loads: its place in the call, and whether there is an answer if that fails.
 struct Led<K: Hash + Eq, V, E> {
     nth: usize,
     leader: Leader<K, Held<V, E>>,
-    fallback: Option<Held<V, E>>,
+    has_fallback: bool,
 }
 
 type Answer<V, E> = (usize, Result<V, LoadError<E>>);
@@ -40,26 +40,22 @@ where
         let (mut results, mut led) = (Vec::new(), Vec::new());
         let mut waiting: FuturesUnordered<Waiting<'_, V, E>> = FuturesUnordered::new();
         for (nth, key) in keys.into_iter().enumerate() {
-            let (answer, fallback) = match self.at_hand(&key) {
-                AtHand::Answer(answer) => (Some(answer), None),
-                AtHand::Load(fallback) => (None, fallback),
+            let (answer, has_fallback) = match self.at_hand(&key) {
+                AtHand::Answer(answer) => (Some(answer), false),
+                AtHand::Load { has_fallback } => (None, has_fallback),
             };
             results.push(answer);
             if results[nth].is_some() {
                 continue;
             }
             let Some(leader) = self.inner.cache.flight().try_lead(&key) else {
-                let join = self.load_in_time(key, fallback);
+                let join = self.load_in_time(key, has_fallback);
                 waiting.push(Box::pin(async move { vec![(nth, join.await)] }));
                 continue;
             };
-            // Another load may have ended between our look and our lead.
-            match self.at_hand_again(&key) {
-                Some(held) => {
-                    leader.land(held.clone());
-                    results[nth] = Some(held.outcome);
-                }
-                None => led.push(Led { nth, leader, fallback }),
+            match self.look_again(leader) {
+                Ok(held) => results[nth] = Some(held.outcome),
+                Err(leader) => led.push(Led { nth, leader, has_fallback }),
             }
         }
         while !led.is_empty() {
@@ -78,15 +74,15 @@ where
 
     /// Loads those keys, by one load or by one batch.
     async fn lead_all(&self, part: Vec<Led<K, V, E>>) -> Vec<Answer<V, E>> {
-        let places: Vec<_> = part.iter().map(|led| (led.nth, led.fallback.clone())).collect();
-        let has_fallback = places.iter().any(|(_, fallback)| fallback.is_some());
+        let places: Vec<_> = part.iter().map(|led| (led.nth, led.leader.key().clone())).collect();
+        let has_fallback = part.iter().any(|led| led.has_fallback);
         let loaded = match self.inner.batch {
             Some(_) => self.in_time(has_fallback, self.apart(self.clone().run_batch(part))).await,
             None => {
                 let load = async {
                     let mut all = Vec::new();
-                    for Led { leader, fallback, .. } in part {
-                        all.push(self.lead(leader, fallback).await?);
+                    for Led { leader, .. } in part {
+                        all.push(self.lead(leader).await?);
                     }
                     Ok(all)
                 };
@@ -96,7 +92,7 @@ where
         match loaded {
             Ok(all) => places.into_iter().zip(all).map(|((nth, _), held)| (nth, self.answer(held))).collect(),
             Err(error) => {
-                let instead = |(nth, fallback)| (nth, self.instead(error.clone(), fallback));
+                let instead = |(nth, key)| (nth, self.instead(error.clone(), &key));
                 places.into_iter().map(instead).collect()
             }
         }
@@ -106,13 +102,15 @@ where
         let keys: Vec<K> = part.iter().map(|led| led.leader.key().clone()).collect();
         let loading: Vec<_> =
             keys.iter().map(|key| Loading::begin(&*self.inner.cache, key.clone())).collect();
+        let fallbacks: Vec<_> = keys.iter().map(|key| self.fallback(key)).collect();
         let mut asked = join_all(keys.iter().map(|key| self.ask(key))).await;
         let mut found: Vec<_> =
             asked.iter_mut().map(|asked| asked.as_mut().and_then(|asked| asked.found.take())).collect();
         let missing = keys.iter().zip(&found).filter(|(_, found)| found.is_none());
         let mut outcomes = self.batch(missing.map(|(key, _)| key.clone()).collect()).await.into_iter();
         let (mut all, mut loaded) = (Vec::new(), Vec::new());
-        for (nth, (led, loading)) in part.into_iter().zip(loading).enumerate() {
+        let parts = part.into_iter().zip(loading).zip(fallbacks);
+        for (nth, ((led, loading), fallback)) in parts.enumerate() {
             if let Some(held) = found[nth].take() {
                 all.push(self.keep(led.leader, &loading, held, Stored::Loaded));
                 continue;
@@ -120,7 +118,7 @@ where
             // There is one for each that is missing; a key must not get another one's.
             let outcome = outcomes.next().unwrap_or(Err(LoadError::Panicked));
             loaded.extend(outcome.is_ok().then_some(nth));
-            all.push(self.land(led.leader, &loading, outcome, led.fallback));
+            all.push(self.land(led.leader, &loading, outcome, fallback));
         }
         let share = |nth: usize| self.share(&keys[nth], &all[nth], asked[nth].take());
         join_all(loaded.into_iter().map(share)).await;

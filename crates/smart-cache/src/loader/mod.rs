@@ -55,7 +55,11 @@ pub use error::{LoadError, LoadErrorKind};
 pub use held::Held;
 pub use stats::LoaderStats;
 
-use crate::{Full, Runtime, flight::Turn, load::backend::Shared};
+use crate::{
+    Full, Runtime,
+    flight::{Leader, Turn},
+    load::{Ended, Loading, backend::Shared},
+};
 use held::{Look, Windows};
 use perfect21_core::{Clock, Pressure, Trim, Trimmed};
 use remote::Remote;
@@ -103,8 +107,10 @@ struct Inner<K, V, E> {
 /// What is there without a load.
 enum AtHand<V, E> {
     Answer(Result<V, LoadError<E>>),
-    /// To be loaded, with what may be answered if that does not work.
-    Load(Option<Held<V, E>>),
+    /// To be loaded, and whether there is something to answer if that does not work.
+    Load {
+        has_fallback: bool,
+    },
 }
 
 impl<K, V, E> Loader<K, V, E>
@@ -133,7 +139,7 @@ where
     pub async fn get(&self, key: K) -> Result<V, LoadError<E>> {
         match self.at_hand(&key) {
             AtHand::Answer(answer) => answer,
-            AtHand::Load(fallback) => self.load_in_time(key, fallback).await,
+            AtHand::Load { has_fallback } => self.load_in_time(key, has_fallback).await,
         }
     }
 
@@ -169,12 +175,12 @@ where
     }
 
     fn at_hand(&self, key: &K) -> AtHand<V, E> {
-        let Some(held) = self.inner.cache.get(key) else { return AtHand::Load(None) };
+        let Some(held) = self.inner.cache.get(key) else { return AtHand::Load { has_fallback: false } };
         let look = self.inner.windows.look(&held, self.now());
         match look {
             Look::Fresh => AtHand::Answer(held.outcome),
-            Look::Nothing => AtHand::Load(None),
-            Look::Fallback => AtHand::Load(Some(held)),
+            Look::Nothing => AtHand::Load { has_fallback: false },
+            Look::Fallback => AtHand::Load { has_fallback: true },
             Look::Throttled => {
                 self.count_stale_on_error();
                 AtHand::Answer(held.outcome)
@@ -183,33 +189,28 @@ where
                 if stale {
                     count(&self.inner.counts.stale);
                 }
-                self.refresh(key, &held);
+                self.refresh(key);
                 AtHand::Answer(held.outcome)
             }
         }
     }
 
     /// Loads, or waits for who does, within the timeouts; else answers what there is.
-    async fn load_in_time(&self, key: K, fallback: Option<Held<V, E>>) -> Result<V, LoadError<E>> {
-        let load = self.load_or_join(key, fallback.clone());
-        match self.in_time(fallback.is_some(), load).await {
+    async fn load_in_time(&self, key: K, has_fallback: bool) -> Result<V, LoadError<E>> {
+        match self.in_time(has_fallback, self.load_or_join(key.clone())).await {
             Ok(held) => self.answer(held),
-            Err(error) => self.instead(error, fallback),
+            Err(error) => self.instead(error, &key),
         }
     }
 
-    async fn load_or_join(&self, key: K, fallback: Option<Held<V, E>>) -> Result<Held<V, E>, LoadError<E>> {
+    async fn load_or_join(&self, key: K) -> Result<Held<V, E>, LoadError<E>> {
         let leader = match self.inner.cache.flight().join(key).await {
             Turn::Landed(held) => return Ok(held),
             Turn::Lead(leader) => leader,
         };
-        // Another load may have ended between our look and our lead.
-        match self.at_hand_again(leader.key()) {
-            Some(held) => {
-                leader.land(held.clone());
-                Ok(held)
-            }
-            None => self.lead(leader, fallback).await,
+        match self.look_again(leader) {
+            Ok(held) => Ok(held),
+            Err(leader) => self.lead(leader).await,
         }
     }
 
@@ -238,9 +239,15 @@ where
         held.outcome
     }
 
-    /// What was there before, for a load that did not end.
-    fn instead(&self, error: LoadError<E>, fallback: Option<Held<V, E>>) -> Result<V, LoadError<E>> {
-        let Some(held) = fallback else { return Err(error) };
+    /// What is there now, for a load that did not end. What was there when the caller asked may have
+    /// been replaced or removed since.
+    fn instead(&self, error: LoadError<E>, key: &K) -> Result<V, LoadError<E>> {
+        let Some(held) = self.inner.cache.peek(key) else { return Err(error) };
+        match self.inner.windows.look(&held, self.now()) {
+            Look::Nothing => return Err(error),
+            Look::Fresh | Look::Due { stale: false } => return held.outcome,
+            Look::Due { stale: true } | Look::Throttled | Look::Fallback => (),
+        }
         if error.kind() == LoadErrorKind::TimedOut {
             // Who comes next need not wait as long for the same load. What it brings takes the place of this.
             self.inner.windows.throttle(&held, self.now());
@@ -252,6 +259,24 @@ where
     fn count_stale_on_error(&self) {
         count(&self.inner.counts.stale);
         count(&self.inner.counts.stale_on_error);
+    }
+
+    /// Gives all who wait what another load stored between the caller's look and its lead, if it
+    /// needs no load.
+    ///
+    /// The look is registered as a load: a write that comes after it keeps newcomers from this flight.
+    fn look_again(&self, leader: Leader<K, Held<V, E>>) -> Result<Held<V, E>, Leader<K, Held<V, E>>> {
+        let looking = Loading::begin(&*self.inner.cache, leader.key().clone());
+        let found = self.at_hand_again(leader.key());
+        let result = match found {
+            Some(held) => {
+                leader.land(held.clone());
+                Ok(held)
+            }
+            None => Err(leader),
+        };
+        looking.end_with(Ended::Withdrawn);
+        result
     }
 
     /// What is there by now, if it needs no load.

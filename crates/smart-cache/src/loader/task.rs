@@ -21,12 +21,8 @@ where
     V: Clone + Send + Sync + 'static,
     E: Clone + Send + Sync + 'static,
 {
-    pub(super) async fn lead(
-        &self,
-        leader: Leader<K, Held<V, E>>,
-        fallback: Option<Held<V, E>>,
-    ) -> Result<Held<V, E>, LoadError<E>> {
-        self.apart(self.clone().run(leader, fallback)).await
+    pub(super) async fn lead(&self, leader: Leader<K, Held<V, E>>) -> Result<Held<V, E>, LoadError<E>> {
+        self.apart(self.clone().run(leader)).await
     }
 
     /// Runs a task by itself where there is a runtime, else here and now.
@@ -45,24 +41,27 @@ where
         told.await.ok_or(LoadError::Panicked)
     }
 
-    /// Sees to a new value while this one is answered, if nobody does.
-    pub(super) fn refresh(&self, key: &K, held: &Held<V, E>) {
+    /// Sees to a new value while the old one is answered, if nobody does.
+    pub(super) fn refresh(&self, key: &K) {
         let Some(runtime) = &self.inner.runtime else { return };
         let Some(leader) = self.inner.cache.flight().try_lead(key) else { return };
-        // Another refresh may have ended between our look and our lead.
+        // Another refresh may have ended between our look and our lead. A value that was removed is not
+        // due: the next caller loads it.
         let now = self.inner.cache.peek(key);
-        let due = now.is_none_or(|now| matches!(self.inner.windows.look(&now, self.now()), Look::Due { .. }));
+        let due =
+            now.is_some_and(|now| matches!(self.inner.windows.look(&now, self.now()), Look::Due { .. }));
         let Some(place) = due.then(|| Place::take(self).ok()).flatten() else { return };
         count(&self.inner.counts.refreshes);
-        let load = self.clone().run(leader, Some(held.clone()));
+        let load = self.clone().run(leader);
         runtime.spawn(Box::pin(async move {
             load.await;
             drop(place);
         }));
     }
 
-    async fn run(self, leader: Leader<K, Held<V, E>>, fallback: Option<Held<V, E>>) -> Held<V, E> {
+    async fn run(self, leader: Leader<K, Held<V, E>>) -> Held<V, E> {
         let loading = Loading::begin(&*self.inner.cache, leader.key().clone());
+        let fallback = self.fallback(leader.key());
         let (key, mut asked) = (leader.key().clone(), self.ask(leader.key()).await);
         if let Some(held) = asked.as_mut().and_then(|asked| asked.found.take()) {
             return self.keep(leader, &loading, held, Stored::Loaded);
@@ -77,7 +76,16 @@ where
         held
     }
 
+    /// What a load that fails may be replaced by. Read once the load is registered: a write from then on
+    /// overtakes the load, and so the fallback.
+    pub(super) fn fallback(&self, key: &K) -> Option<Held<V, E>> {
+        self.inner.cache.peek(key)
+    }
+
     /// Stores what a load brought, and gives it to all who wait.
+    ///
+    /// The fallback of a load that failed counts only if the key was not written or removed since the
+    /// load began: what was written then is the answer.
     pub(super) fn land(
         &self,
         leader: Leader<K, Held<V, E>>,
@@ -94,7 +102,12 @@ where
                 if let Some(failed) = &inner.failed {
                     failed(leader.key(), &error);
                 }
-                match fallback.and_then(|held| inner.windows.after_failure(held, now)) {
+                let fallback = if loading.is_current() {
+                    fallback.and_then(|held| inner.windows.after_failure(held, now))
+                } else {
+                    self.at_hand_again(leader.key())
+                };
+                match fallback {
                     Some(held) => (held, true),
                     None => (inner.windows.hold(Err(error), now), inner.windows.negative.is_some()),
                 }

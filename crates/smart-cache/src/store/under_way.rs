@@ -1,12 +1,11 @@
 //! The loads of a store's keys: which may still be stored, and what they and the lookups come to.
 
-use crate::{Flight, engine::Loads, stats::Counts};
+use crate::{Flight, engine::Loads, load::Ended, stats::Counts};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use std::{
     hash::{BuildHasher, Hash},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Duration,
 };
 
 /// So that loads of different keys seldom wait for each other; a power of two.
@@ -45,7 +44,7 @@ impl<K: Hash + Eq, V> UnderWay<K, V> {
         }
     }
 
-    fn place(&self, key: &K) -> (u32, &Mutex<Loads<K>>) {
+    pub(super) fn place(&self, key: &K) -> (u32, &Mutex<Loads<K>>) {
         let hash = self.hasher.hash_one(key);
         #[allow(clippy::cast_possible_truncation, reason = "two parts of a hash")]
         (hash as u32, &self.stripes[(hash >> 32) as usize % STRIPES])
@@ -64,17 +63,24 @@ impl<K: Hash + Eq, V> UnderWay<K, V> {
         move || stripe.lock().may_store(hash, load)
     }
 
-    pub(super) fn end(&self, key: &K, load: u64, brought: bool, took: Duration) {
+    pub(super) fn end(&self, key: &K, load: u64, ended: Ended) {
         let (hash, stripe) = self.place(key);
-        let ended = stripe.lock().end(hash, load);
-        drop(ended);
-        self.count(|counts| counts.load_ended(brought, took));
+        let key = stripe.lock().end(hash, load);
+        drop(key);
+        self.count(|counts| counts.load_ended(ended));
     }
 
-    /// Before a write of the key: a load that began earlier must not be stored over it.
+    /// Called before a write of the key, so that a load that began earlier is not stored over it, and
+    /// after it, since a load that began in between may have found what was there before.
     pub(super) fn overtake(&self, key: &K) {
         let (hash, stripe) = self.place(key);
         let overtaken = stripe.lock().overtake(hash, key);
+        overtaken.iter().for_each(|key| self.flight.forget(key));
+    }
+
+    /// Overtakes the loads of a key by its hash alone, for a write that has given its key away.
+    pub(super) fn overtake_after(&self, place: (u32, &Mutex<Loads<K>>)) {
+        let overtaken = place.1.lock().overtake_hash(place.0);
         overtaken.iter().for_each(|key| self.flight.forget(key));
     }
 

@@ -184,3 +184,64 @@ async fn jitter_makes_values_older_than_they_are_and_never_younger() {
     clock.advance(25 * SECOND);
     assert_eq!(there(), 0);
 }
+
+/// Lets a refresh of the value 1 fail, and calls `change` before or after it has registered its load.
+async fn fail_a_refresh(bench: &Bench, registered: bool, change: impl Fn(&Loader<u32, u64, Down>)) {
+    bench.load(Ok(1)).await.unwrap();
+    bench.clock.advance(11 * SECOND);
+    assert_eq!(bench.at_hand().await, 1);
+    let refresh = if registered {
+        let refresh = bench.source.next().await;
+        change(&bench.loader);
+        refresh
+    } else {
+        change(&bench.loader);
+        bench.source.next().await
+    };
+    refresh.bring(Err(Down));
+    bench.settle().await;
+}
+
+#[tokio::test]
+async fn a_failed_refresh_never_replaces_a_newer_value() {
+    for registered in [false, true] {
+        let bench = Bench::new(|builder| builder.stale_while_revalidate(3600 * SECOND));
+        fail_a_refresh(&bench, registered, |loader| loader.insert(1, 2).unwrap()).await;
+        assert_eq!((bench.loader.peek(&1), bench.at_hand().await), (Some(2), 2), "{registered}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_refresh_never_brings_a_removed_value_back() {
+    for registered in [false, true] {
+        let changes: [fn(&Loader<u32, u64, Down>); 2] = [|loader| loader.remove(&1), Loader::clear];
+        for change in changes {
+            let bench = Bench::new(|builder| builder.stale_while_revalidate(3600 * SECOND));
+            fail_a_refresh(&bench, registered, change).await;
+            assert_eq!(bench.loader.peek(&1), None, "{registered}");
+            assert_eq!(bench.load(Err(Down)).await, Err(LoadErrorKind::Load), "{registered}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_removed_value_is_no_fallback_for_a_load_that_began_before() {
+    let (source, clock) = (Source::new(), ManualClock::new());
+    let builder = Loader::builder(source.load()).ttl(10 * SECOND).clock(Arc::new(clock.clone()));
+    let loader = builder.stale_on_error(3600 * SECOND, SECOND).build().unwrap();
+    loader.insert(1, 1).unwrap();
+    clock.advance(11 * SECOND);
+    let ask = || {
+        let loader = loader.clone();
+        tokio::spawn(async move { loader.get(1).await.map_err(|error| error.kind()) })
+    };
+    let leader = ask();
+    let _never_ends = source.next().await;
+    let waits = ask();
+    tokio::task::yield_now().await;
+    loader.remove(&1);
+    leader.abort();
+    source.next().await.bring(Err(Down));
+    assert_eq!(waits.await.unwrap(), Err(LoadErrorKind::Load));
+    assert_eq!(loader.peek(&1), None);
+}

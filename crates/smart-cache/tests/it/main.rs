@@ -20,6 +20,7 @@ mod loader_store;
 mod lru;
 mod many;
 mod memo_macro;
+mod removal;
 mod resize;
 mod snapshot;
 mod source;

@@ -1,5 +1,9 @@
 use super::Backed;
-use crate::{Flight, Full, Stats, Store, load::Backend, observe};
+use crate::{
+    Flight, Full, Stats, Store,
+    load::{Backend, Ended},
+    observe,
+};
 use perfect21_core::{Observe, Pressure, Trim, Trimmed, Visitor};
 use std::{
     hash::Hash,
@@ -40,8 +44,12 @@ impl<K: Hash + Eq, V, St: Store<K, V>> Backend<K, V> for Backed<K, V, St> {
         self.put(key, value, ttl, &mut may)
     }
 
-    fn end(&self, key: &K, load: u64, brought: bool, took: Duration) {
-        self.inner.loads.end(key, load, brought, took);
+    fn may_store(&self, key: &K, load: u64) -> bool {
+        self.inner.loads.may_store(key, load)()
+    }
+
+    fn end(&self, key: &K, load: u64, ended: Ended) {
+        self.inner.loads.end(key, load, ended);
     }
 
     fn coalesced(&self, _: &K) {

@@ -61,7 +61,10 @@ impl<K: Hash + Eq, V, St: Store<K, V>> Backed<K, V, St> {
 
     fn write(&self, key: K, value: V, ttl: Option<Duration>) -> Result<(), Full<V>> {
         self.inner.loads.overtake(&key);
-        self.put(key, value, ttl, &mut || true)
+        let place = self.inner.loads.place(&key);
+        let put = self.put(key, value, ttl, &mut || true);
+        self.inner.loads.overtake_after(place);
+        put
     }
 
     fn put(
@@ -84,6 +87,7 @@ impl<K: Hash + Eq, V, St: Store<K, V>> Backed<K, V, St> {
     pub fn remove(&self, key: &K) -> Option<V> {
         self.inner.loads.overtake(key);
         let removed = self.inner.store.remove(key);
+        self.inner.loads.overtake(key);
         self.inner.loads.count(|counts| counts.removed += u64::from(removed.is_some()));
         removed
     }
@@ -92,6 +96,7 @@ impl<K: Hash + Eq, V, St: Store<K, V>> Backed<K, V, St> {
     pub fn clear(&self) {
         self.inner.loads.overtake_all();
         self.inner.store.clear();
+        self.inner.loads.overtake_all();
     }
 
     /// The store's bounds, and whether they are exact.
