@@ -66,6 +66,9 @@ impl Baseline {
             return Some(lower(window.limit, step.powf(steps)));
         }
         if ended < FEW {
+            // A trial does not wait for more calls for ever.
+            let waited = self.trial.map(|trial| Trial { windows: trial.windows + 1, ..trial });
+            self.trial = waited.filter(|trial| trial.windows <= LONGEST_TRIAL);
             return self.trial.map(|_| window.limit);
         }
         if let Some(trial) = self.trial.take() {
@@ -138,4 +141,41 @@ impl Baseline {
 fn lower(limit: usize, step: f64) -> usize {
     // Down, so that it moves where a step is less than one.
     ((limit as f64 * step) as usize).min(limit.saturating_sub(1)).max(1)
+}
+
+#[cfg(all(test, not(perfect21_loom)))]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn window(limit: usize, completed: u64, overloaded: u64) -> Window {
+        let mut window = Window::new(limit, Duration::from_millis(100));
+        (window.completed, window.overloaded) = (completed, overloaded);
+        window
+    }
+
+    #[test]
+    fn a_share_that_stays_is_usual_and_the_limit_goes_back() {
+        let mut baseline = Baseline::default();
+        let mut limit = 40;
+        let mut lowest = limit;
+        for _ in 0..20 {
+            limit = baseline.limit(&window(limit, 380, 20), 0.9).unwrap_or(limit);
+            lowest = lowest.min(limit);
+        }
+        assert_eq!((limit, baseline.trial.is_none()), (40, true));
+        assert!((26..=30).contains(&lowest), "{lowest}");
+        assert!((baseline.usual - 0.05).abs() < 0.001, "{baseline:?}");
+    }
+
+    #[test]
+    fn a_trial_ends_where_few_calls_come() {
+        let mut baseline = Baseline::default();
+        for _ in 0..2 {
+            baseline.limit(&window(40, 300, 60), 0.9);
+        }
+        assert!(baseline.trial.is_some());
+        let held = (0..100).take_while(|_| baseline.limit(&window(36, 4, 1), 0.9).is_some()).count();
+        assert!(held <= 10, "{held} windows");
+    }
 }
