@@ -185,6 +185,8 @@ async fn jitter_makes_values_older_than_they_are_and_never_younger() {
     assert_eq!(there(), 0);
 }
 
+type Change = fn(&Loader<u32, u64, Down>);
+
 /// Lets a refresh of the value 1 fail, and calls `change` before or after it has registered its load.
 async fn fail_a_refresh(bench: &Bench, registered: bool, change: impl Fn(&Loader<u32, u64, Down>)) {
     bench.load(Ok(1)).await.unwrap();
@@ -214,7 +216,7 @@ async fn a_failed_refresh_never_replaces_a_newer_value() {
 #[tokio::test]
 async fn a_failed_refresh_never_brings_a_removed_value_back() {
     for registered in [false, true] {
-        let changes: [fn(&Loader<u32, u64, Down>); 2] = [|loader| loader.remove(&1), Loader::clear];
+        let changes: [Change; 2] = [|loader| loader.remove(&1), Loader::clear];
         for change in changes {
             let bench = Bench::new(|builder| builder.stale_while_revalidate(3600 * SECOND));
             fail_a_refresh(&bench, registered, change).await;

@@ -53,7 +53,7 @@ struct Subject {
     misses: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
-fn race(name: &str, subject: Subject) {
+fn race(name: &str, subject: &Subject) {
     let (inserting, removing) = (subject.clone(), subject.clone());
     let (mut inserted, mut found) = (false, 0);
     let (second, seen) = mpsc::channel();
@@ -92,7 +92,7 @@ fn subject(cache: &Ours, ask: impl Fn(&Ours, u64) -> u64 + Send + Sync + 'static
     Subject {
         ask: Arc::new(move |value| ask(&asked, value)),
         insert: Arc::new(move || inserted.insert(Hooked(KEY), Hooked(OLD)).unwrap()),
-        remove: Arc::new(move || drop(removed.remove(&Hooked(KEY)))),
+        remove: Arc::new(move || assert!(removed.remove(&Hooked(KEY)).is_some())),
         misses: Arc::new(move || looked.stats().misses),
     }
 }
@@ -105,15 +105,15 @@ fn cache() -> Ours {
 fn a_reader_after_a_removal_never_gets_the_removed_value() {
     race(
         "blocking",
-        subject(&cache(), |cache, value| cache.get_or_load_blocking(Hooked(KEY), || Hooked(value)).0),
+        &subject(&cache(), |cache, value| cache.get_or_load_blocking(Hooked(KEY), || Hooked(value)).0),
     );
     race(
         "async",
-        subject(&cache(), |cache, value| block_on(cache.get_or_load(Hooked(KEY), async || Hooked(value))).0),
+        &subject(&cache(), |cache, value| block_on(cache.get_or_load(Hooked(KEY), async || Hooked(value))).0),
     );
     race(
         "many",
-        subject(&cache(), |cache, value| {
+        &subject(&cache(), |cache, value| {
             let load = async |keys: Vec<Hooked>| {
                 Ok::<_, ()>(keys.into_iter().map(|key| (key, Hooked(value))).collect::<Vec<_>>())
             };
@@ -128,10 +128,10 @@ fn a_reader_after_a_removal_from_a_store_never_gets_the_removed_value() {
     let [asked, inserted, removed, looked] = [(); 4].map(|()| cache.clone());
     race(
         "store",
-        Subject {
+        &Subject {
             ask: Arc::new(move |value| asked.get_or_load_blocking(Hooked(KEY), || Hooked(value)).0),
             insert: Arc::new(move || inserted.insert(Hooked(KEY), Hooked(OLD)).unwrap()),
-            remove: Arc::new(move || drop(removed.remove(&Hooked(KEY)))),
+            remove: Arc::new(move || assert!(removed.remove(&Hooked(KEY)).is_some())),
             misses: Arc::new(move || looked.stats().misses),
         },
     );
@@ -153,7 +153,7 @@ fn a_reader_of_a_loader_after_a_removal_never_gets_the_removed_value() {
     let counted = Arc::clone(&asks);
     race(
         "loader",
-        Subject {
+        &Subject {
             ask: Arc::new(move |_| {
                 counted.fetch_add(1, SeqCst);
                 block_on(asked.get(Hooked(KEY))).unwrap().0
