@@ -81,6 +81,12 @@ impl<K: Hash + Eq, T> Flight<K, T> {
         drop(forgotten);
     }
 
+    /// Forgets the calls of all keys: see [`forget`](Self::forget).
+    pub fn forget_all(&self) {
+        let forgotten = std::mem::take(&mut *self.calls.lock());
+        drop(forgotten);
+    }
+
     /// Whether a call of `key` is under way that can be joined.
     #[must_use]
     pub fn is_led<Q>(&self, key: &Q) -> bool

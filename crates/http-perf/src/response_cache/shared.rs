@@ -103,8 +103,10 @@ impl Shared {
         let mut changes = self.changes.lock(self.hasher.hash_one(key.uri()));
         *changes += 1;
         key.variants(|key| {
-            self.flight.forget(key);
             drop(self.store.remove(key));
+            // Only then: a request that leads in between may have found the answer that was removed, and
+            // those who ask after this must not wait for it.
+            self.flight.forget(key);
         });
     }
 
@@ -112,6 +114,7 @@ impl Shared {
     pub(super) fn clear(&self) {
         self.changes.all();
         self.store.clear();
+        self.flight.forget_all();
     }
 
     /// Lets the next requests of this key pass without waiting for one another.

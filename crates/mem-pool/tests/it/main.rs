@@ -12,7 +12,6 @@ mod panics;
 mod registry;
 mod thread_locals;
 mod threads;
-mod track_absent;
 mod watch_blocks;
 mod watch_cleanup;
 mod watch_levels;

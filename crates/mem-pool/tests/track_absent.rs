@@ -1,5 +1,7 @@
-//! Without the counting allocator nothing is counted, and that is said: no growth is not a growth of zero.
+//! Without the counting allocator the growth of the heap is `None`, not zero. In a process of its own: it measures the
+//! resident memory of the whole process.
 #![cfg(feature = "track")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use perfect21_mem_pool::track::{is_counting, track, track_async};
 use std::{
