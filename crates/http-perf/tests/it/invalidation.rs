@@ -113,9 +113,11 @@ async fn the_owner_can_take_answers_away() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_after_a_clear_waits_for_no_call_that_began_before() {
     let site = slow_reader();
+    let began = Instant::now();
     let mut before = Box::pin(site.get("/a?b=1"));
     assert!(poll_immediate(&mut before).await.is_none());
     site.cache.clear();
     let (before, after) = tokio::join!(before, site.get("/a?b=1"));
     assert_eq!((before.shown(), after.shown()), (("MISS", "1"), ("MISS", "2")));
+    assert_eq!(began.elapsed(), Duration::from_millis(100), "the two did not wait for one another");
 }
